@@ -1,0 +1,36 @@
+//! The nodes of one or several proofs.
+
+use std::collections::BTreeSet;
+
+use alloy_primitives::B256;
+
+/// Trie nodes in the order of their first use, each once, already as an RLP list payload.
+#[derive(Debug, Default)]
+pub struct NodeSet {
+    seen: BTreeSet<B256>,
+    payload: Vec<u8>,
+}
+
+impl NodeSet {
+    /// Adds a node, unless it is here already.
+    pub fn insert(&mut self, hash: B256, node: &[u8]) {
+        if self.seen.insert(hash) {
+            alloy_rlp::Encodable::encode(node, &mut self.payload);
+        }
+    }
+
+    /// The nodes as the payload of an RLP list of byte strings, without the list header.
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// How many nodes there are.
+    pub fn len(&self) -> usize {
+        self.seen.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.seen.is_empty()
+    }
+}
