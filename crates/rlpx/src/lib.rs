@@ -1,1 +1,39 @@
-//! placeholder
+//! RLPx: the encrypted connection between Ethereum nodes, and the p2p session on it.
+//!
+//! Bytes in, bytes out: no socket, clock, task or lock, and no buffer kept per peer. Randomness
+//! is an argument. It knows nothing of the protocols that it carries, LES among them.
+//!
+//! A connection is a chain of types, each of which is used up by the next:
+//!
+//! ```text
+//! dial ──► Dialing ──► Established ──► Greeting ──► Session
+//! accept ────────────►
+//! ```
+//!
+//! Source: <https://github.com/ethereum/devp2p/blob/master/rlpx.md>, EIP-8, EIP-706.
+
+#![forbid(unsafe_code)]
+
+mod ecies;
+mod enode;
+mod error;
+mod frame;
+mod handshake;
+mod hello;
+mod hex;
+mod keys;
+mod reason;
+mod session;
+mod snappy;
+
+pub use enode::{Enode, Host, InvalidEnode};
+pub use error::{Fault, HandshakeError, WriteError};
+pub use frame::{FRAME_LIMIT, FrameCodec, HEADER, Secrets, body_span};
+pub use handshake::{Accepted, Dialing, Established, HANDSHAKE_LIMIT, Progress, accept, dial};
+pub use hello::{BASE_LENGTH, Capability, Hello, Name, Offer, P2P_VERSION, Shared, share};
+pub use keys::{InvalidKey, NodeId, NodeKey, SIGNATURE};
+pub use reason::Reason;
+pub use session::{
+    BASE_MESSAGE_LIMIT, Event, Greeted, Greeting, GreetingEvent, PONG_LIMIT, Payload, Read, Session,
+};
+pub use snappy::Workspace;
