@@ -1,6 +1,7 @@
 //! Two ends of a connection, in memory.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code")]
 
 use rand::{SeedableRng as _, rngs::StdRng};
 use rlpx::{
