@@ -18,6 +18,7 @@ mod cost_list;
 mod error;
 mod items;
 mod kind;
+mod queries;
 mod reader;
 mod reply;
 mod request;
@@ -33,14 +34,14 @@ pub use cost_list::{CostList, RequestCost};
 pub use error::{DecodeError, Deed};
 pub use items::{Item, ItemIter, Items};
 pub use kind::{CAPABILITY_NAME, MAX_MESSAGE_BYTES, MessageKind, ReplyKind, RequestKind, Version};
+pub use queries::{
+    AccountKey, CodeQuery, HeaderOrigin, HeaderQuery, HelperTrie, HelperTrieQuery, ProofQuery,
+};
 pub use reader::Reader;
 pub use reply::{
     BlockBody, ByteString, Reply, ReplyData, TxLookup, TxState, TxStatus, UndecodedList,
 };
-pub use request::{
-    AccountKey, CodeQuery, HeaderOrigin, HeaderQuery, HelperTrie, HelperTrieQuery, ProofQuery,
-    Query, Request, encode_header_request, encode_request,
-};
+pub use request::{Query, Request, encode_header_request, encode_request};
 pub use splice::{splice_helper_trie_reply, splice_reply, write_byte_string, write_reply_head};
 pub use status::{
     AnnounceType, Checkpoint, FlowControl, ForkId, Head, MAX_KEY_VALUE_BYTES, Status,

@@ -67,8 +67,15 @@ impl<'a> Reader<'a> {
         Ok(payload)
     }
 
-    /// The next item whatever it is, header included. What is inside a list is not looked at.
+    /// The next item whatever it is, header included. What is inside it is not looked at.
     pub fn raw(&mut self, field: &'static str) -> Result<&'a [u8], DecodeError> {
+        // A byte that needs no header but has one is its reader's matter, as in go-ethereum.
+        if let ([0x81, 0..=0x7f, ..], Some((item, rest))) =
+            (self.rest, self.rest.split_at_checked(2))
+        {
+            self.rest = rest;
+            return Ok(item);
+        }
         self.next(field).map(|(_, whole, _)| whole)
     }
 

@@ -100,7 +100,7 @@ pub struct UndecodedList<'a>(pub &'a [u8]);
 
 impl<'a> Item<'a> for UndecodedList<'a> {
     fn read(list: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        if !list.is_list_next() {
+        if !list.is_empty() && !list.is_list_next() {
             return Err(list.error("element", Deed::NotAList));
         }
         list.raw("element").map(Self)

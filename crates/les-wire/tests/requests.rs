@@ -274,7 +274,10 @@ proptest! {
     #[test]
     fn proof_requests_of_another_encoder_decode_to_what_went_in(
         id: u64,
-        items in proptest::collection::vec((any::<[u8; 32]>(), bytes(40), bytes(40), any::<u64>()), 0..80),
+        items in proptest::collection::vec(
+            (any::<[u8; 32]>(), bytes(40), bytes(40), any::<u64>()),
+            0..80,
+        ),
     ) {
         let mut stream = RlpStream::new_list(2);
         stream.append(&id).begin_list(items.len());
