@@ -72,6 +72,12 @@ impl NodeKey {
         text
     }
 
+    /// The 32 big-endian bytes. Wiped on drop.
+    #[must_use]
+    pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.secret.to_bytes().into())
+    }
+
     /// The public key.
     #[must_use]
     pub const fn id(&self) -> &NodeId {
