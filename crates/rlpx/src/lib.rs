@@ -14,26 +14,30 @@
 
 #![forbid(unsafe_code)]
 
+mod base;
 mod ecies;
 mod enode;
 mod error;
 mod frame;
+mod greeting;
 mod handshake;
 mod hello;
 mod hex;
 mod keys;
+mod packet;
 mod reason;
 mod session;
 mod snappy;
 
+pub use base::{BASE_MESSAGE_LIMIT, PONG_LIMIT};
 pub use enode::{Enode, Host, InvalidEnode};
 pub use error::{Fault, HandshakeError, WriteError};
 pub use frame::{FRAME_LIMIT, FrameCodec, HEADER, Secrets, body_span};
-pub use handshake::{Accepted, Dialing, Established, HANDSHAKE_LIMIT, Progress, accept, dial};
+pub use greeting::{Greeted, Greeting, GreetingEvent};
+pub use handshake::{Accepted, Dialing, Established, accept, dial};
 pub use hello::{BASE_LENGTH, Capability, Hello, Name, Offer, P2P_VERSION, Shared, share};
 pub use keys::{InvalidKey, NodeId, NodeKey, SIGNATURE};
+pub use packet::{HANDSHAKE_LIMIT, Progress};
 pub use reason::Reason;
-pub use session::{
-    BASE_MESSAGE_LIMIT, Event, Greeted, Greeting, GreetingEvent, PONG_LIMIT, Payload, Read, Session,
-};
+pub use session::{Event, Payload, Read, Session};
 pub use snappy::Workspace;

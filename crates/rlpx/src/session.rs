@@ -1,142 +1,21 @@
-//! The p2p base session: Hello first, then messages of the shared capabilities.
+//! The p2p session: messages of the shared capabilities and of the base protocol.
 //!
 //! Source: devp2p `rlpx.md`, "p2p" Capability; EIP-706 for compression.
 
-use alloy_rlp::{Decodable as _, Encodable as _};
+use alloy_rlp::Encodable as _;
 
 use crate::{
+    base::{
+        BASE_MESSAGE_LIMIT, DISCONNECT, EMPTY_LIST, Frame, Frames, HELLO, PING, PONG, PONG_LIMIT,
+        disconnect_reason,
+    },
     error::{Fault, WriteError},
-    frame::{FRAME_LIMIT, FrameCodec, HEADER, body_span},
-    handshake::Established,
+    frame::FRAME_LIMIT,
     hello::{BASE_LENGTH, Hello, Offer, Shared, share},
     keys::NodeId,
     reason::Reason,
     snappy::{self, Workspace},
 };
-
-/// Bytes of a base-protocol message at most, Hello among them; go-ethereum's limit.
-pub const BASE_MESSAGE_LIMIT: usize = 2048;
-
-/// Pings that may wait for their pongs to be sent. A peer that pings on while it does not read
-/// is closed; go-ethereum's figure.
-pub const PONG_LIMIT: u8 = 16;
-
-const HELLO: u64 = 0;
-const DISCONNECT: u64 = 1;
-const PING: u64 = 2;
-const PONG: u64 = 3;
-
-/// The body of Ping and Pong.
-const EMPTY_LIST: [u8; 1] = [0xc0];
-
-/// One side of a connection that has sent its Hello and awaits the peer's.
-#[derive(Debug)]
-pub struct Greeting {
-    frames: Frames,
-    remote: NodeId,
-}
-
-/// What [`Greeting::read`] found at the front of its input.
-#[derive(Debug)]
-pub struct Greeted {
-    /// Bytes of the input that are done with. Never show them again.
-    pub consumed: usize,
-    /// What they were.
-    pub event: GreetingEvent,
-}
-
-/// See [`Greeted`].
-#[derive(Debug, PartialEq, Eq)]
-pub enum GreetingEvent {
-    /// At least this many bytes more are needed behind what was not consumed.
-    Need(usize),
-    /// The peer's Hello, from the node that made the handshake.
-    Hello(Hello),
-    /// The peer closes.
-    Disconnect(Reason),
-}
-
-impl Established {
-    /// Appends a Disconnect in the place of Hello: the peer is refused. Nothing may follow.
-    ///
-    /// # Errors
-    /// None in practice: the message fits in a frame.
-    pub fn disconnect(self, reason: Reason, out: &mut Vec<u8>) -> Result<(), WriteError> {
-        let mut frames = Frames { codec: self.codec, body: None };
-        frames.write_base(DISCONNECT, &reason.encode(), false, out)
-    }
-}
-
-impl Greeting {
-    /// Begins the session: appends `ours` to `out`.
-    ///
-    /// # Errors
-    /// A Hello that does not fit in a frame.
-    pub fn new(
-        established: Established,
-        ours: &Hello,
-        out: &mut Vec<u8>,
-    ) -> Result<Self, WriteError> {
-        let mut frames = Frames { codec: established.codec, body: None };
-        frames.codec.seal(out, |out| {
-            HELLO.encode(out);
-            ours.encode(out);
-        })?;
-        Ok(Self { frames, remote: established.remote })
-    }
-
-    /// The peer's key, proven by the handshake.
-    #[must_use]
-    pub const fn remote(&self) -> &NodeId {
-        &self.remote
-    }
-
-    /// Reads the peer's first message in place.
-    ///
-    /// # Errors
-    /// Any [`Fault`]; the connection cannot go on.
-    pub fn read(&mut self, input: &mut [u8]) -> Result<Greeted, Fault> {
-        let (consumed, frame) = self.frames.read(input, BASE_MESSAGE_LIMIT)?;
-        let event = match frame {
-            Frame::Need(missing) => GreetingEvent::Need(missing),
-            Frame::Message { id: HELLO, body } => {
-                let hello = Hello::decode(body)?;
-                if hello.id != *self.remote.as_bytes() {
-                    return Err(Fault::UnexpectedIdentity);
-                }
-                GreetingEvent::Hello(hello)
-            }
-            Frame::Message { id: DISCONNECT, body } => {
-                GreetingEvent::Disconnect(disconnect_reason(body, &mut Workspace::new()))
-            }
-            Frame::Message { id, .. } => return Err(Fault::HelloExpected(id)),
-        };
-        Ok(Greeted { consumed, event })
-    }
-
-    /// Appends a Disconnect, compressed: the peer reads it after our Hello, which says so.
-    ///
-    /// # Errors
-    /// None in practice: the message fits in a frame.
-    pub fn disconnect(&mut self, reason: Reason, out: &mut Vec<u8>) -> Result<(), WriteError> {
-        self.frames.write_base(DISCONNECT, &reason.encode(), true, out)
-    }
-
-    /// The session that the peer's Hello leads to; bodies are compressed from here on if the
-    /// peer's version allows, which takes for granted that ours does. Messages that declare more than
-    /// `message_limit` bytes will be refused.
-    #[must_use]
-    pub fn into_session(self, theirs: &Hello, offers: &[Offer], message_limit: usize) -> Session {
-        Session {
-            frames: self.frames,
-            remote: self.remote,
-            shared: share(offers, &theirs.capabilities).into_boxed_slice(),
-            compressed: theirs.is_compressed(),
-            message_limit,
-            pongs_owed: 0,
-        }
-    }
-}
 
 /// An open session. Owns no buffer: the caller keeps what is not consumed, and lends a
 /// [`Workspace`].
@@ -202,6 +81,23 @@ pub enum Payload<'a> {
 }
 
 impl Session {
+    pub(crate) fn new(
+        frames: Frames,
+        remote: NodeId,
+        theirs: &Hello,
+        offers: &[Offer],
+        message_limit: usize,
+    ) -> Self {
+        Self {
+            frames,
+            remote,
+            shared: share(offers, &theirs.capabilities).into_boxed_slice(),
+            compressed: theirs.is_compressed(),
+            message_limit,
+            pongs_owed: 0,
+        }
+    }
+
     /// The peer's key.
     #[must_use]
     pub const fn remote(&self) -> &NodeId {
@@ -327,7 +223,7 @@ impl Session {
         workspace: &mut Workspace,
         out: &mut Vec<u8>,
     ) -> Result<(), WriteError> {
-        self.frames.codec.seal(out, |out| {
+        self.frames.seal(out, |out| {
             id.encode(out);
             match payload {
                 Payload::Plain(plain) => workspace.compress(plain, out),
@@ -353,7 +249,7 @@ impl Session {
                 workspace.decompress_elements(length, elements)?
             }
         };
-        self.frames.codec.seal(out, |out| {
+        self.frames.seal(out, |out| {
             id.encode(out);
             out.extend_from_slice(plain);
         })
@@ -376,68 +272,4 @@ impl Session {
 const fn frame_limit(message: usize) -> usize {
     let worst = message.saturating_add(message / 6).saturating_add(64);
     if worst < FRAME_LIMIT { worst } else { FRAME_LIMIT }
-}
-
-/// Reads the body of a Disconnect in any of the spellings seen: a number or a list of one,
-/// compressed or not, whatever the session is.
-fn disconnect_reason(body: &[u8], workspace: &mut Workspace) -> Reason {
-    let decompressed = workspace.decompress(body, BASE_MESSAGE_LIMIT).ok().and_then(Reason::decode);
-    decompressed.or_else(|| Reason::decode(body)).unwrap_or(Reason::Unreadable)
-}
-
-/// The frames of one connection, and how far the next one is.
-#[derive(Debug)]
-struct Frames {
-    codec: FrameCodec,
-    /// Bytes of the body whose header has been read.
-    body: Option<usize>,
-}
-
-enum Frame<'a> {
-    Need(usize),
-    Message { id: u64, body: &'a [u8] },
-}
-
-impl Frames {
-    /// Appends a base message. They are too short to shrink.
-    fn write_base(
-        &mut self,
-        id: u64,
-        body: &[u8],
-        compressed: bool,
-        out: &mut Vec<u8>,
-    ) -> Result<(), WriteError> {
-        self.codec.seal(out, |out| {
-            id.encode(out);
-            if compressed {
-                snappy::literal(body, out);
-            } else {
-                out.extend_from_slice(body);
-            }
-        })
-    }
-
-    /// The bytes consumed and what they were.
-    fn read<'a>(&mut self, input: &'a mut [u8], limit: usize) -> Result<(usize, Frame<'a>), Fault> {
-        let (length, header, input) = match self.body {
-            Some(length) => (length, 0, input),
-            None if input.len() < HEADER => return Ok((0, Frame::Need(HEADER - input.len()))),
-            None => {
-                let split = input.split_first_chunk_mut::<HEADER>();
-                let (header, rest) = split.ok_or(Fault::WrongHeaderTag)?;
-                let length = self.codec.open_header(header, limit)?;
-                self.body = Some(length);
-                (length, HEADER, rest)
-            }
-        };
-        let span = body_span(length);
-        if let Some(missing @ 1..) = span.checked_sub(input.len()) {
-            return Ok((header, Frame::Need(missing)));
-        }
-        self.body = None;
-        let span_bytes = input.get_mut(..span).ok_or(Fault::WrongBodyTag)?;
-        let mut body = &*self.codec.open_body(length, span_bytes)?;
-        let id = u64::decode(&mut body).map_err(|_| Fault::BadMessageId)?;
-        Ok((header + span, Frame::Message { id, body }))
-    }
 }
