@@ -233,3 +233,6 @@ fn first_half(running: &Keccak256) -> [u8; TAG] {
     }
     half
 }
+
+#[cfg(test)]
+mod tests;
