@@ -109,6 +109,16 @@ impl ClientBuffer {
         ratio.and_then(|ratio| i64::try_from(ratio).ok()).unwrap_or_default()
     }
 
+    /// Nanoseconds from when the buffer was last touched until it is full; the largest number if
+    /// it never will be.
+    #[must_use]
+    pub fn nanos_until_full(&self) -> u64 {
+        let capacity = self.schedule.enforced();
+        let missing = signed(capacity.limit).saturating_sub(self.value);
+        let fine = u128::from(unsigned(missing).0).saturating_mul(u128::from(NANOS_PER_MILLI));
+        capacity.recharge.nanos_for(fine).unwrap_or(u64::MAX)
+    }
+
     /// The earliest time at which a client that was stopped at `stopped` may be resumed: after
     /// [`THAW_PAUSE`] and `random` (cut to [`THAW_RANDOM_PAUSE`]), with more than an eighth of
     /// the limit in its buffer. `None` if it does not recharge.
