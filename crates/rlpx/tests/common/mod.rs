@@ -5,8 +5,8 @@
 
 use rand::{SeedableRng as _, rngs::StdRng};
 use rlpx::{
-    Accepted, Capability, Established, Greeting, GreetingEvent, Hello, Name, NodeKey, Offer,
-    Progress, Session, accept, dial,
+    Accepted, Capability, Established, FrameCodec, Greeting, GreetingEvent, Hello, Name, NodeKey,
+    Offer, Progress, Session, accept, dial,
 };
 
 /// Message limit of the sessions that tests open.
@@ -67,4 +67,32 @@ pub(crate) fn connect(seed: u64, versions: [u64; 2]) -> [Session; 2] {
         let GreetingEvent::Hello(theirs) = greeted.event else { panic!("Hello comes first") };
         greeting.into_session(&theirs, &offers(), MESSAGE_LIMIT)
     })
+}
+
+/// A session of ours, and the frame cipher of a peer that writes what it likes.
+pub(crate) fn session_and_peer(seed: u64, peer_version: u64) -> (Session, FrameCodec) {
+    let [(key, ours), (peer_key, peer)] = establish(seed);
+    let mut codec = peer.codec;
+    let mut greeting = Greeting::new(ours, &hello(&key, &offers()), &mut Vec::new()).unwrap();
+    let mut theirs = hello(&peer_key, &offers());
+    theirs.version = peer_version;
+    let mut body = vec![0x80];
+    theirs.encode(&mut body);
+    let greeted = greeting.read(&mut frame(&mut codec, &body)).unwrap();
+    assert_eq!(greeted.event, GreetingEvent::Hello(theirs.clone()));
+    (greeting.into_session(&theirs, &offers(), MESSAGE_LIMIT), codec)
+}
+
+/// A frame of the peer, with `body` as it is.
+pub(crate) fn frame(codec: &mut FrameCodec, body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    codec.seal(&mut out, |out| out.extend_from_slice(body)).unwrap();
+    out
+}
+
+/// Bytes from hexadecimal digits; spaces are for the reader.
+pub(crate) fn unhex(digits: &str) -> Vec<u8> {
+    let digits: Vec<u8> = digits.bytes().filter(|byte| *byte != b' ').collect();
+    let pairs = digits.chunks(2).map(|pair| str::from_utf8(pair).unwrap());
+    pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
 }
