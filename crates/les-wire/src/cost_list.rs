@@ -49,6 +49,15 @@ impl CostList {
         Some(cost.base.saturating_add(cost.per_item.saturating_mul(items)))
     }
 
+    /// This table with the rows of a newer one put in; what that lacks stays.
+    pub fn updated(&self, newer: &Self) -> Self {
+        let mut table = *self;
+        for (row, newer) in table.0.iter_mut().zip(newer.0) {
+            *row = newer.or(*row);
+        }
+        table
+    }
+
     /// Appends the list of `[code, base, per item]`, with rows for the les/1 requests.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let legacy = LEGACY_ROWS.into_iter();
