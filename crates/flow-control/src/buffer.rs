@@ -100,10 +100,9 @@ impl ClientBuffer {
         unsigned(self.value)
     }
 
-    /// How full the buffer was when it was last touched, in millionths of its limit; an
-    /// overdraft is negative.
-    #[must_use]
-    pub fn fullness(&self) -> i64 {
+    /// How full the buffer is, in millionths of its limit; an overdraft is negative.
+    pub fn fullness(&mut self, now: Time) -> i64 {
+        self.recharge(now);
         let limit = i128::from(signed(self.schedule.enforced().limit).max(1));
         let ratio = i128::from(self.value).saturating_mul(1_000_000).checked_div(limit);
         ratio.and_then(|ratio| i64::try_from(ratio).ok()).unwrap_or_default()
@@ -121,9 +120,10 @@ impl ClientBuffer {
 
     /// The earliest time at which a client that was stopped at `stopped` may be resumed: after
     /// [`THAW_PAUSE`] and `random` (cut to [`THAW_RANDOM_PAUSE`]), with more than an eighth of
-    /// the limit in its buffer. `None` if it does not recharge.
-    #[must_use]
-    pub fn thaw_time(&self, stopped: Time, random: Millis) -> Option<Time> {
+    /// the limit in its buffer. `None` if it does not recharge. What is charged after `now` puts
+    /// it off: it is to be asked again when that time has come.
+    pub fn thaw_time(&mut self, stopped: Time, random: Millis, now: Time) -> Option<Time> {
+        self.recharge(now);
         let pause = Millis(THAW_PAUSE.0.saturating_add(random.min(THAW_RANDOM_PAUSE).0));
         let capacity = self.schedule.announced();
         let eighth = capacity.limit.0.checked_div(THAW_DIVISOR)?;
