@@ -1,0 +1,13 @@
+//! The rules of this crate against vectors and chains that others made.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test program: a failed look-up is a failed test"
+)]
+
+mod chains;
+mod difficulty;
+mod ethash;
+mod genesis;
+mod support;
