@@ -2,10 +2,10 @@
 # Builds the foreign programs and our own small ones that the interop checks need, into
 # $LES_INTEROP_DIR (build/interop). What is there and newer than its sources is kept.
 #
-#   scripts/interop-tools.sh [NAME...]     geth-1.10.26 geth-1.12.0 chaingen chaingen-merge
-#                                          genesishash-1.10.26 genesishash-1.15.11 harness
+#   scripts/interop-tools.sh [NAME...]     geth-1.10.26 geth-1.12.0 chaingen chaingen-merge harness
+#                                          ethereumjs genesishash-1.10.26 genesishash-1.15.11
 #
-# Needs Go 1.21 or later and a C compiler. The first build takes two to three minutes.
+# Needs Go 1.21 or later and a C compiler; ethereumjs needs Node.js 20 and npm. The first build takes two to three minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools=${LES_INTEROP_DIR:-$PWD/build/interop}
@@ -36,6 +36,16 @@ for name in "$@"; do
         genesishash-1.10.26 | genesishash-1.15.11)
             build "$name" "geth-${name#genesishash-}" ../genesishash/main.go \
                 tests/interop/genesishash ;;
+        ethereumjs)
+            # Its client finds its own files by the first "client" in its path.
+            source=tests/interop/ethereumjs target=$tools/ethereumjs
+            mkdir -p "$target"
+            cp "$source/preload.mjs" "$target"
+            cmp -s "$source/package-lock.json" "$target/package-lock.json" &&
+                [[ -d $target/node_modules ]] && continue
+            echo "installing ethereumjs" >&2
+            cp "$source/package.json" "$source/package-lock.json" "$target"
+            npm ci --prefix "$target" --ignore-scripts --no-audit --no-fund >&2 ;;
         harness) build harness harness . tests/interop/harness ;;
         *) echo "interop-tools.sh: no tool named $name" >&2; exit 2 ;;
     esac

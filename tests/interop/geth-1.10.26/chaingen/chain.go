@@ -12,6 +12,7 @@ import (
 	"sort"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/consensus"
 	"github.com/ethereum/go-ethereum/consensus/clique"
 	"github.com/ethereum/go-ethereum/consensus/ethash"
@@ -82,6 +83,7 @@ type chain struct {
 	contracts map[string]common.Address
 	slots     map[common.Address][]common.Hash
 	txs       []common.Hash
+	unsent    string
 }
 
 // londonClique has every fork up to London from its genesis on and one signer.
@@ -211,6 +213,18 @@ func (c *chain) gasPrice(b *core.BlockGen) *big.Int {
 	return tip.Add(tip, b.BaseFee())
 }
 
+// withhold signs a transfer for the manifest that no block contains.
+func (c *chain) withhold(from *account) {
+	tx, err := types.SignNewTx(from.key, types.LatestSigner(c.genesis.Config), &types.LegacyTx{
+		Nonce: from.nonce, GasPrice: big.NewInt(10 * params.GWei), Gas: params.TxGas,
+		To: &from.address, Value: big.NewInt(1),
+	})
+	check(err)
+	bytes, err := tx.MarshalBinary()
+	check(err)
+	c.unsent = hexutil.Encode(bytes)
+}
+
 // call sends a legacy transaction.
 func (c *chain) call(b *core.BlockGen, from *account, to common.Address, gas, value uint64,
 	data []byte) *types.Transaction {
@@ -251,6 +265,8 @@ type manifest struct {
 	Contracts       map[string]common.Address        `json:"contracts"`
 	Slots           map[common.Address][]common.Hash `json:"slots"`
 	Transactions    []common.Hash                    `json:"transactions"`
+	// Valid on top of the head and in no block.
+	UnsentTransaction string `json:"unsentTransaction,omitempty"`
 }
 
 // sample keeps at most limit members, spread evenly and with the last one.
@@ -282,7 +298,7 @@ func (c *chain) finish(name string) {
 		GenesisHash: c.start, HeadHash: c.head.Hash(),
 		StateRoot: c.head.Root(), TotalDifficulty: c.td.String(),
 		Accounts: sample(accounts, 400), Contracts: c.contracts, Slots: c.slots,
-		Transactions: sample(c.txs, 400),
+		Transactions: sample(c.txs, 400), UnsentTransaction: c.unsent,
 	})
 	fmt.Printf("%s: %d blocks, head %x\n", name, c.head.NumberU64(), c.head.Hash())
 }

@@ -40,6 +40,7 @@ func small(folder string) {
 			c.mixed(b, users, random, number)
 		})
 	}
+	c.withhold(users[0])
 	c.finish("small")
 }
 

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// ethereumjs lets the EthereumJS client sync the headers of the small chain; it asks for nothing
+// else. It finds its server as a discv4 bootstrap node.
+func (s *session) ethereumjs() error {
+	c, err := s.chain("small")
+	if err != nil {
+		return err
+	}
+	from, err := s.serve("server-ethereumjs", c)
+	defer from.end()
+	if err != nil {
+		return err
+	}
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	installed := filepath.Join(s.tools, "ethereumjs")
+	p, err := start(s.folder, "ethereumjs", "node", nil,
+		"--import", filepath.Join(installed, "preload.mjs"),
+		filepath.Join(installed, "node_modules/@ethereumjs/client/dist/esm/bin/cli.js"),
+		"--sync=light", "--gethGenesis="+c.genesis(), "--dataDir="+filepath.Join(s.folder, "js"),
+		"--bootnodes="+from.enode, "--port="+strconv.Itoa(port), "--minPeers=1",
+		"--discDns=false", "--discV4=true", "--rpc=false", "--rpcEngine=false",
+		"--logLevel=debug", "--logFile=false")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = p.stop() }()
+	head := fmt.Sprintf("stored header %d %s", c.Blocks, c.HeadHash)
+	err = p.await("head of the chain", syncLimit, func() (bool, error) {
+		return strings.Contains(p.log(), head), nil
+	})
+	s.check(err, "EthereumJS syncs %d headers", c.Blocks)
+	s.requireServed(from, "GetBlockHeaders")
+	return nil
+}

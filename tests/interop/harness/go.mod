@@ -1,0 +1,3 @@
+module lesd.test/harness
+
+go 1.21
