@@ -174,8 +174,9 @@ impl ClientBuffer {
     /// The one line that changes the credit.
     fn add(&mut self, change: i64) {
         let limit = signed(self.schedule.enforced().limit);
-        self.value = self.value.saturating_add(change).clamp(limit.saturating_neg(), limit);
-        if self.value == limit {
+        let wanted = self.value.saturating_add(change);
+        self.value = wanted.clamp(limit.saturating_neg(), limit);
+        if self.value == limit || self.value != wanted {
             self.fraction = 0;
         }
     }
