@@ -73,4 +73,12 @@ pub enum Mistrust {
     /// The body has withdrawals although its header has none, or the other way round.
     #[error("withdrawals do not fit the header")]
     Withdrawals,
+    /// The server does not have what was asked for.
+    #[error("the server does not serve the {what} with hash {hash}")]
+    NotServed {
+        /// What was asked for.
+        what: &'static str,
+        /// Its hash.
+        hash: B256,
+    },
 }
