@@ -91,10 +91,18 @@ func (q *inquiry) state() {
 		holder := holders[i%len(holders)]
 		q.add("slot", "eth_getStorageAt", holder, pick(q.random, q.chain.Slots[holder]), block)
 		q.add("call", "eth_call", map[string]string{
-			"to":   q.contract("token"),
-			"data": "0x70a08231000000000000000000000000" + pick(q.random, q.chain.Accounts)[2:],
+			"data": survey(pick(q.random, q.chain.Accounts), contracts[i%len(contracts)]),
 		}, block)
 	}
+}
+
+// survey is init code that returns the balance of an account, and the code hash and code size of a
+// contract: one call that needs several proofs.
+func survey(account, contract string) string {
+	return "0x73" + account[2:] + "31600052" + // BALANCE 0 MSTORE
+		"73" + contract[2:] + "3f602052" + // EXTCODEHASH 32 MSTORE
+		"73" + contract[2:] + "3b604052" + // EXTCODESIZE 64 MSTORE
+		"60606000f3" // 96 0 RETURN
 }
 
 // absent asks for accounts and slots that do not exist.
