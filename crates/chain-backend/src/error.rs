@@ -1,5 +1,7 @@
 //! What can go wrong in the store.
 
+use alloy_primitives::B256;
+
 /// The store could not answer. None of these is a peer's fault.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -15,6 +17,41 @@ pub enum BackendError {
     /// Stored bytes are not what was written.
     #[error("{0}")]
     Corrupt(String),
+    /// Another process has the data directory open.
+    #[error("the data directory {directory} is in use by process {pid}: stop that process first")]
+    Locked {
+        /// The directory.
+        directory: String,
+        /// The process that holds the lock, as it wrote it there.
+        pid: String,
+    },
+    /// The directory holds no chain yet.
+    #[error("{0} holds no chain: run `lesd init` first")]
+    NotInitialised(String),
+    /// The directory was written by another version of the store.
+    #[error("{directory} has store version {found}, this program reads version {expected}")]
+    Version {
+        /// The directory.
+        directory: String,
+        /// The version in it.
+        found: String,
+        /// The version that this program writes.
+        expected: String,
+    },
+    /// The directory holds another chain.
+    #[error("the data directory has genesis {stored}, the given genesis is {given}")]
+    OtherGenesis {
+        /// Genesis hash in the directory.
+        stored: B256,
+        /// Genesis hash that was asked for.
+        given: B256,
+    },
+    /// A block that must be stored is not.
+    #[error("block {0} is not stored")]
+    UnknownBlock(B256),
+    /// A block is stored, but the state after it is not (any more).
+    #[error("the state after block {0} is not kept")]
+    StateNotKept(B256),
     /// The key-value engine failed.
     #[error("key-value store: {0}")]
     KeyValue(String),

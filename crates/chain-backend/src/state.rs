@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_rlp::{RlpDecodable, RlpEncodable};
 
 use crate::BackendError;
 
-/// An account as the state trie holds it (Yellow Paper, section 4.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// An account as the state trie holds it, RLP encoded (Yellow Paper, section 4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, RlpDecodable, RlpEncodable)]
 pub struct Account {
     /// Transactions sent, or contracts created.
     pub nonce: u64,
@@ -17,6 +18,14 @@ pub struct Account {
     pub storage_root: B256,
     /// Keccak-256 of the code.
     pub code_hash: B256,
+}
+
+impl Account {
+    /// Decodes the RLP list `[nonce, balance, storage root, code hash]`.
+    pub fn decode(bytes: &[u8]) -> Result<Self, BackendError> {
+        alloy_rlp::decode_exact(bytes)
+            .map_err(|error| BackendError::Corrupt(format!("an account is malformed: {error}")))
+    }
 }
 
 /// What happened to one account within a block, or within one transaction of it.

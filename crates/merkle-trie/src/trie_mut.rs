@@ -27,9 +27,9 @@ pub struct TrieMut<S> {
     loaded: BTreeSet<Vec<u8>>,
 }
 
-/// A stored node that is not what it was: its path (one nibble a byte) and its new encoding,
-/// `None` if no node stands there any more.
-pub type NodeChange = (Vec<u8>, Option<Bytes>);
+/// A stored node that is not what it was: its path (one nibble a byte), and its new hash and
+/// encoding, `None` if no node stands there any more.
+pub type NodeChange = (Vec<u8>, Option<(B256, Bytes)>);
 
 /// What a changed trie leaves to be stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -242,11 +242,16 @@ impl Cell {
         loaded: &mut BTreeSet<Vec<u8>>,
         changes: &mut Vec<NodeChange>,
     ) {
-        if let Some(Encoded { link, fresh }) = self.encoded
-            && (path.is_empty() || matches!(link, Link::Hash(_)))
-        {
-            loaded.remove(path);
-            changes.extend(fresh.map(|encoding| (path.clone(), Some(encoding.into()))));
+        if let Some(Encoded { link, fresh }) = self.encoded {
+            let hash = match link {
+                Link::Hash(hash) => Some(hash),
+                // The root is stored however short it is.
+                Link::Inline(encoding) => path.is_empty().then(|| crate::hash(&encoding)),
+            };
+            if let Some(hash) = hash {
+                loaded.remove(path);
+                changes.extend(fresh.map(|node| (path.clone(), Some((hash, node.into())))));
+            }
         }
         let depth = path.len();
         match self.node {

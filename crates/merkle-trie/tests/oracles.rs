@@ -96,7 +96,10 @@ proptest! {
             root = commit.root;
             for (path, node) in commit.changes {
                 match node {
-                    Some(node) => stored.0.insert(path, node),
+                    Some((hash, node)) => {
+                        prop_assert_eq!(hash, keccak256(&node));
+                        stored.0.insert(path, node)
+                    }
                     None => stored.0.remove(&path),
                 };
             }
