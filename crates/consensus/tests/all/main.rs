@@ -6,8 +6,12 @@
     reason = "a test program: a failed look-up is a failed test"
 )]
 
+mod blockchain;
 mod chains;
+mod clique;
 mod difficulty;
 mod ethash;
+mod fork_id;
 mod genesis;
+mod network;
 mod support;
