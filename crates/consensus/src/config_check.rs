@@ -13,10 +13,13 @@ use crate::genesis::ChainConfig;
 #[non_exhaustive]
 #[allow(missing_docs, reason = "each message says what the fields are")]
 pub enum ConfigError {
-    #[error("config.{missing} is not set, but {later} begins at {begins}: set {missing}", later = later.field())]
+    #[error("config.{missing} is not set, but {} begins at {begins}: set {missing}", later.field())]
     ForkMissing { missing: &'static str, later: Fork, begins: Activation },
-    #[error("config.{later} is {later_at}, before {earlier} at {earlier_at}: forks must keep their order",
-            later = later.field(), earlier = earlier.field())]
+    #[error(
+        "config.{} is {later_at}, before {} at {earlier_at}: forks must keep their order",
+        later.field(),
+        earlier.field()
+    )]
     ForkOrder { earlier: Fork, earlier_at: Activation, later: Fork, later_at: Activation },
     #[error(
         "config.constantinopleBlock begins without Petersburg, a network that never lived and \
@@ -58,8 +61,8 @@ pub enum ConfigError {
 /// Largest gas limit of a block: 2^63 - 1 (go-ethereum, `MaxGasLimit`; EIP-106).
 pub(crate) const MAX_GAS_LIMIT: u64 = i64::MAX.unsigned_abs();
 
-/// Largest excess blob gas that a parent may have. At 2^40 a blob costs more than all ether there is, and
-/// adding a block's blobs cannot overflow for the next million years.
+/// Largest excess blob gas that a parent may have. Long before 2^40 a blob costs more than all
+/// ether there is (by the mainnet's parameters), and sums with it cannot overflow.
 pub(crate) const MAX_EXCESS_BLOB_GAS: u64 = 1 << 40;
 
 /// Most blobs of a block that a schedule may allow: 2^20 times the gas of a blob is far from

@@ -38,7 +38,8 @@ fn next(votes: &Snapshot, epoch: u64, block: &str) -> Header {
     let who = letters.next().unwrap();
     let nonce = if letters.next() == Some('+') { VOTE_IN } else { VOTE_OUT };
     let number = votes.number() + 1;
-    let listed: Vec<_> = if number % epoch == 0 { votes.signers().collect() } else { Vec::new() };
+    let listed: Vec<_> =
+        if number.is_multiple_of(epoch) { votes.signers().collect() } else { Vec::new() };
     let mut header = Header {
         number,
         parent_hash: votes.hash(),
@@ -202,10 +203,10 @@ fn no_seal_of_random_bytes_passes_or_panics() {
 
 #[test]
 fn extra_data_without_room_for_a_seal_is_refused() {
-    let header = Header { extra_data: vec![0; 96].into(), ..Header::default() };
+    let mut header = Header { extra_data: vec![0; 96].into(), ..Header::default() };
     let error = ExtraError::TooShort { least: 97, found: 96 };
     assert_eq!(signer(&header), Err(CliqueError::Extra(error)));
-    assert_eq!(sign(&mut header.clone(), &key('A')), Err(CliqueError::Extra(error)));
-    let mut header = Header { extra_data: unsealed_extra(&[]), ..Header::default() };
+    assert_eq!(sign(&mut header, &key('A')), Err(CliqueError::Extra(error)));
+    header.extra_data = unsealed_extra(&[]);
     assert_eq!(sign(&mut header, &B256::ZERO), Err(CliqueError::SecretKey));
 }

@@ -41,9 +41,8 @@ fn public_networks_have_their_known_genesis_hashes() {
 
 /// A genesis file with these fields of `config`, these at the top, and this `alloc`.
 fn file(config: &str, top: &str, alloc: &str) -> String {
-    format!(
-        r#"{{"config":{{"chainId":1337{config}}},"difficulty":"0x1","gasLimit":"0x1c9c380"{top},"alloc":{alloc}}}"#
-    )
+    let config = format!(r#""config":{{"chainId":1337{config}}}"#);
+    format!(r#"{{{config},"difficulty":"0x1","gasLimit":"0x1c9c380"{top},"alloc":{alloc}}}"#)
 }
 
 fn read_spec(file: &str) -> Result<ChainSpec, GenesisError> {
@@ -65,7 +64,9 @@ fn config_refused(config: &str, expected: &str) {
 }
 
 /// Every fork up to London from block 0 on.
-const TO_LONDON: &str = r#""homesteadBlock":0,"eip150Block":0,"eip155Block":0,"eip158Block":0,"byzantiumBlock":0,"constantinopleBlock":0,"petersburgBlock":0,"istanbulBlock":0,"berlinBlock":0,"londonBlock":0"#;
+const TO_LONDON: &str = r#""homesteadBlock":0, "eip150Block":0, "eip155Block":0,
+    "eip158Block":0, "byzantiumBlock":0, "constantinopleBlock":0, "petersburgBlock":0,
+    "istanbulBlock":0, "berlinBlock":0, "londonBlock":0"#;
 
 #[test]
 fn an_error_names_the_field_by_its_path_and_its_place() {
@@ -116,7 +117,7 @@ fn values_of_the_wrong_kind_are_refused() {
         r#""londonBlock":{}"#,
         "config.londonBlock: expected a single value, found an object",
     );
-    config_refused(r#""clique":5"#, "config.clique: invalid type: number, expected an object");
+    config_refused(r#""clique":5"#, "config.clique: invalid type: integer `5`, expected an object");
     refused(
         &file("", r#","mixHash":"0x12""#, "{}"),
         "mixHash: expected 64 hex digits, found `0x12`",
@@ -199,9 +200,9 @@ fn clique_with_shanghai_or_later_is_refused() {
 #[test]
 fn a_clique_chain_may_merge_before_shanghai() {
     let signer = "00".repeat(32) + &"11".repeat(20) + &"00".repeat(65);
-    let config = format!(
-        r#",{TO_LONDON},"clique":{{"period":5,"epoch":0}},"terminalTotalDifficulty":1000,"shanghaiTime":9"#
-    );
+    let clique = r#""clique":{"period":5,"epoch":0}"#;
+    let later = r#""terminalTotalDifficulty":1000,"shanghaiTime":9"#;
+    let config = format!(",{TO_LONDON},{clique},{later}");
     let spec = read_spec(&file(&config, &format!(r#","extraData":"{signer}""#), "{}")).unwrap();
     assert_eq!(spec.genesis_signers().len(), 1);
     assert_eq!(spec.config().clique.unwrap().epoch, 30_000);
@@ -252,7 +253,8 @@ fn block_zero_is_the_first() {
 
 #[test]
 fn a_fork_that_only_sets_blob_parameters_needs_them() {
-    let to_osaka = r#""terminalTotalDifficulty":0,"shanghaiTime":0,"cancunTime":0,"pragueTime":0,"osakaTime":0"#;
+    let to_osaka = r#""terminalTotalDifficulty":0, "shanghaiTime":0, "cancunTime":0,
+        "pragueTime":0, "osakaTime":0"#;
     let config = format!(r#"{TO_LONDON},{to_osaka},"bpo1Time":0"#);
     let expected = "config.blobSchedule has no entry `bpo1`, but config.bpo1Time is set: add it";
     config_refused(&config, expected);

@@ -13,5 +13,6 @@ mod difficulty;
 mod ethash;
 mod fork_id;
 mod genesis;
+mod header;
 mod network;
 mod support;
