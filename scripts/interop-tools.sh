@@ -3,7 +3,8 @@
 # $LES_INTEROP_DIR (build/interop). What is there and newer than its sources is kept.
 #
 #   scripts/interop-tools.sh [NAME...]     geth-1.10.26 geth-1.12.0 chaingen chaingen-merge harness
-#                                          ethereumjs genesishash-1.10.26 genesishash-1.15.11
+#                                          ethereumjs sectionbench genesishash-1.10.26
+#                                          genesishash-1.15.11
 #
 # Needs Go 1.21 or later and a C compiler; ethereumjs needs Node.js 20 and npm. The first build takes two to three minutes.
 set -euo pipefail
@@ -46,6 +47,9 @@ for name in "$@"; do
             echo "installing ethereumjs" >&2
             cp "$source/package.json" "$source/package-lock.json" "$target"
             npm ci --prefix "$target" --ignore-scripts --no-audit --no-fund >&2 ;;
+        sectionbench)
+            build sectionbench geth-1.10.26 ./sectionbench \
+                tests/interop/geth-1.10.26/sectionbench ;;
         harness) build harness harness . tests/interop/harness ;;
         *) echo "interop-tools.sh: no tool named $name" >&2; exit 2 ;;
     esac

@@ -17,7 +17,7 @@ for ((i = 1; i < $#; i++)); do
 done
 
 scripts/interop-tools.sh geth-1.10.26 geth-1.12.0 harness ethereumjs
-for chain in small long; do
+for chain in small forks long; do
     scripts/make-chain.sh "$chain"
 done
 if [[ $server == lesd && -z ${LESD:-} ]]; then

@@ -41,7 +41,8 @@ for version in $versions; do
     data=$(mktemp -d)
     trap 'rm -rf "$data"' EXIT
     "$tools/geth-$version" --datadir "$data" init "$folder/genesis.json" 2>"$data/log"
-    "$tools/geth-$version" --datadir "$data" "${options[@]}" import "$folder/chain.rlp" \
+    "$tools/geth-$version" --datadir "$data" --snapshot=false "${options[@]}" \
+        import "$folder/chain.rlp" \
         >"$data/figures" 2>>"$data/log" || { tail -n 20 "$data/log" >&2; exit 1; }
     # The log shortens a hash to its first and last six digits.
     grep -q "Imported new chain segment.*hash=${head:0:6}..${head: -6}" "$data/log" ||

@@ -96,7 +96,7 @@ func agree(light, oracle *client, question question) error {
 // none of them.
 var refusals = []string{
 	"header not found", "unknown block", "no trusted canonical hash trie",
-	"execution reverted", "invalid opcode: INVALID", "out of gas",
+	"execution reverted", "invalid opcode", "out of gas",
 }
 
 func refused(err error) bool {

@@ -18,6 +18,7 @@ const (
 // chain is a folder that scripts/make-chain.sh made.
 type chain struct {
 	folder  string
+	Chain   string `json:"chain"`
 	Network uint64 `json:"networkId"`
 	Blocks  uint64 `json:"blocks"`
 
@@ -75,10 +76,6 @@ func geth(tools, folder, name, version string, network uint64, args ...string) (
 		return err == nil, err
 	})
 	if err != nil {
-		return nil, err
-	}
-	var info struct{ ID string }
-	if err := n.ipc.ask(&info, "admin_nodeInfo"); err != nil {
 		return nil, err
 	}
 	var full struct{ Enode string }

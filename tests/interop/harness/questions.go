@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand"
+	"sort"
+	"strings"
 )
 
 const (
@@ -59,7 +61,7 @@ func (q *inquiry) recent(i int) uint64 {
 	if i%3 == 0 {
 		return q.chain.Blocks
 	}
-	return q.chain.Blocks - 1 - uint64(q.random.Intn(recentBlocks))
+	return q.chain.Blocks - 1 - uint64(q.random.Int63n(int64(min(recentBlocks, q.chain.Blocks-1))))
 }
 
 // any is a block of the chain: every second time a recent one.
@@ -70,18 +72,30 @@ func (q *inquiry) any(i int) uint64 {
 	return 1 + uint64(q.random.Int63n(int64(q.chain.Blocks)))
 }
 
-func (q *inquiry) contract(prefix string) string { return q.chain.Contracts[prefix] }
+func (q *inquiry) contract(name string) string { return q.chain.Contracts[name] }
+
+// named are the contracts that stay, in the order of their names.
+func (q *inquiry) named() []string {
+	names := make([]string, 0, len(q.chain.Contracts))
+	for name := range q.chain.Contracts {
+		if !strings.HasPrefix(name, "mortal") {
+			names = append(names, name)
+		}
+	}
+	sort.Strings(names)
+	for i, name := range names {
+		names[i] = q.chain.Contracts[name]
+	}
+	return names
+}
 
 // state asks for balances, nonces, code, slots and the results of calls.
 func (q *inquiry) state() {
-	contracts := make([]string, 0, len(q.chain.Contracts))
-	for _, name := range []string{"slots", "events", "environment", "failing", "factory",
-		"precompiles", "token"} {
-		contracts = append(contracts, q.contract(name))
-	}
-	holders := make([]string, 0, len(q.chain.Slots))
-	for _, name := range []string{"slots", "environment", "factory", "precompiles"} {
-		holders = append(holders, q.contract(name))
+	contracts, holders := q.named(), []string{}
+	for _, address := range contracts {
+		if len(q.chain.Slots[address]) > 0 {
+			holders = append(holders, address)
+		}
 	}
 	for i := 0; i < perKind; i++ {
 		block := number(q.recent(i))
@@ -96,13 +110,12 @@ func (q *inquiry) state() {
 	}
 }
 
-// survey is init code that returns the balance of an account, and the code hash and code size of a
-// contract: one call that needs several proofs.
+// survey is init code that returns the balance of an account and the code size of a contract: one
+// call that needs several proofs, in instructions that every fork has.
 func survey(account, contract string) string {
 	return "0x73" + account[2:] + "31600052" + // BALANCE 0 MSTORE
-		"73" + contract[2:] + "3f602052" + // EXTCODEHASH 32 MSTORE
-		"73" + contract[2:] + "3b604052" + // EXTCODESIZE 64 MSTORE
-		"60606000f3" // 96 0 RETURN
+		"73" + contract[2:] + "3b602052" + // EXTCODESIZE 32 MSTORE
+		"60406000f3" // 64 0 RETURN
 }
 
 // absent asks for accounts and slots that do not exist.
@@ -196,7 +209,7 @@ func (q *inquiry) failing() {
 	q.expect(nothing, "unknown", "eth_getTransactionByHash", fmt.Sprintf("0x%x", hash))
 }
 
-// questions is the whole list for a chain like "small".
+// questions is the whole list for a chain with the contracts of "small" or "forks".
 func questions(c *chain, oracle *client, seed int64) ([]question, error) {
 	q := &inquiry{chain: c, oracle: oracle, random: rand.New(rand.NewSource(seed))}
 	q.state()
