@@ -15,4 +15,5 @@ mod fork_id;
 mod genesis;
 mod header;
 mod network;
+mod rlp;
 mod support;
