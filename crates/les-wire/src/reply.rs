@@ -30,13 +30,14 @@ pub enum ReplyData<'a> {
     Receipts(Items<'a, UndecodedList<'a>>),
     /// Codes.
     Code(Items<'a, ByteString<'a>>),
-    /// Trie nodes.
-    Proofs(Items<'a, ByteString<'a>>),
+    /// Trie nodes, each the RLP list that its hash is of: go-ethereum puts nodes in as they are,
+    /// not into byte strings.
+    Proofs(Items<'a, UndecodedList<'a>>),
     /// Trie nodes and, per query that asked for it, auxiliary data.
     HelperTrieProofs {
-        /// Nodes of all proofs.
-        nodes: Items<'a, ByteString<'a>>,
-        /// Headers, each the RLP list that its hash is of.
+        /// Nodes of all proofs, each the RLP list that its hash is of.
+        nodes: Items<'a, UndecodedList<'a>>,
+        /// Headers, each a byte string that holds the RLP list that its hash is of.
         aux: Items<'a, ByteString<'a>>,
     },
     /// State of each transaction, in the order they were sent or asked for.

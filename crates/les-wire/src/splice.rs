@@ -8,6 +8,8 @@ use crate::writer::{write_list_head, write_string, write_u64};
 ///
 /// `buffer_value` is what the client's buffer holds after this request, in cost units.
 /// `list_payload` is the concatenated RLP of the items, without a list header. It is copied once.
+/// Headers, bodies, receipts and trie nodes are RLP already and go in as they are stored; codes
+/// are byte strings: [`write_byte_string`].
 pub fn splice_reply(request_id: u64, buffer_value: u64, list_payload: &[u8], out: &mut Vec<u8>) {
     write_reply_head(request_id, buffer_value, list_payload.len(), out);
     out.extend_from_slice(list_payload);
@@ -32,7 +34,8 @@ pub fn write_reply_head(
 
 /// Appends `[request id, BV, [[nodes…], [aux…]]]`: the payload of HelperTrieProofs.
 ///
-/// Both payloads are concatenated RLP byte strings, without a list header.
+/// `nodes` are trie nodes as they are stored, one behind the other. `aux` are headers, each in a
+/// byte string: [`write_byte_string`].
 pub fn splice_helper_trie_reply(
     request_id: u64,
     buffer_value: u64,
@@ -48,7 +51,7 @@ pub fn splice_helper_trie_reply(
     out.extend_from_slice(aux);
 }
 
-/// Appends a byte string: a trie node, a contract's code, auxiliary data.
+/// Appends a byte string: a contract's code, or auxiliary data of HelperTrieProofs.
 pub fn write_byte_string(bytes: &[u8], out: &mut Vec<u8>) {
     write_string(bytes, out);
 }

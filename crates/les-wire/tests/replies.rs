@@ -32,18 +32,19 @@ fn a_reply_is_its_head_and_the_stored_bytes() {
 #[test]
 fn a_helper_trie_reply_has_two_lists() {
     let (mut nodes, mut aux) = (Vec::new(), Vec::new());
-    write_byte_string(&[7; 60], &mut nodes);
+    // A node goes in as it is, the header of an old block into a byte string.
+    nodes.extend_from_slice(&hex!("c3010203"));
     write_byte_string(&[0xc0], &mut aux);
     let mut out = Vec::new();
     splice_helper_trie_reply(5, 1_000, &nodes, &aux, &mut out);
     let rlp = Rlp::new(&out);
     assert_eq!((rlp.val_at::<u64>(0), rlp.val_at::<u64>(1)), (Ok(5), Ok(1_000)));
-    assert_eq!(rlp.at(2).unwrap().list_at::<Vec<u8>>(0), Ok(vec![vec![7; 60]]));
+    assert_eq!(rlp.at(2).unwrap().at(0).unwrap().list_at::<u8>(0), Ok(vec![1, 2, 3]));
     assert_eq!(rlp.at(2).unwrap().list_at::<Vec<u8>>(1), Ok(vec![vec![0xc0]]));
     let reply = Reply::decode(ReplyKind::HelperTrieProofs, &out).unwrap();
     let ReplyData::HelperTrieProofs { nodes, aux } = reply.data else { panic!("{reply:?}") };
     assert_eq!((reply.id, reply.buffer_value), (5, 1_000));
-    assert_eq!(nodes.iter().map(|node| node.0.len()).collect::<Vec<_>>(), [60]);
+    assert_eq!(nodes.iter().map(|node| node.0).collect::<Vec<_>>(), [&hex!("c3010203")]);
     assert_eq!(aux.iter().map(|header| header.0).collect::<Vec<_>>(), [&[0xc0]]);
 }
 
@@ -78,6 +79,7 @@ fn replies_are_refused_for_the_first_thing_that_is_wrong() {
     check_refused(ReplyKind::Bodies, "c50101c2c1c0", "element", Deed::Missing);
     check_refused(ReplyKind::Bodies, "c80101c5c4c0c0c0c0", "body", Deed::Trailing);
     check_refused(ReplyKind::Code, "c40101c1c0", "bytes", Deed::NotAString);
+    check_refused(ReplyKind::Proofs, "c40101c180", "element", Deed::NotAList);
     check_refused(ReplyKind::HelperTrieProofs, "c40101c1c0", "auxiliary data", Deed::Missing);
     check_refused(ReplyKind::TxStatus, "c60101c3c203c0", "error", Deed::Missing);
     check_refused(ReplyKind::TxStatus, "c70101c4c305c080", "state", Deed::OutOfRange);
@@ -190,10 +192,10 @@ proptest! {
         }
         let bytes = spliced(id, buffer_value, &payload);
         prop_assert_eq!(&bytes, &stream.out().to_vec());
-        let reply = Reply::decode(ReplyKind::Proofs, &bytes).unwrap();
-        let ReplyData::Proofs(nodes) = reply.data else { panic!() };
-        let nodes: Vec<_> = nodes.iter().map(|node| node.0.to_vec()).collect();
-        prop_assert_eq!(nodes, items);
+        let reply = Reply::decode(ReplyKind::Code, &bytes).unwrap();
+        let ReplyData::Code(codes) = reply.data else { panic!() };
+        let codes: Vec<_> = codes.iter().map(|code| code.0.to_vec()).collect();
+        prop_assert_eq!(codes, items);
     }
 
     #[test]

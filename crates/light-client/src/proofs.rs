@@ -1,7 +1,7 @@
 //! Proofs: accounts, storage slots and the two helper tries.
 
 use alloy_primitives::{Address, B256, U256};
-use les_wire::{ByteString, HelperTrieQuery, Reader};
+use les_wire::{HelperTrieQuery, Reader, UndecodedList};
 use merkle_trie::ProofNodes;
 
 use crate::bloom_bits::{BloomBits, decompress};
@@ -40,7 +40,7 @@ pub struct Proofs<'a> {
 
 impl<'a> Proofs<'a> {
     /// Takes the nodes of a reply and hashes each once.
-    pub fn new(nodes: impl IntoIterator<Item = ByteString<'a>>) -> Self {
+    pub fn new(nodes: impl IntoIterator<Item = UndecodedList<'a>>) -> Self {
         Self { nodes: ProofNodes::new(nodes.into_iter().map(|node| node.0)) }
     }
 

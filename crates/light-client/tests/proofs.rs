@@ -28,7 +28,7 @@ fn proof(mut entries: Vec<(Vec<u8>, Vec<u8>)>, targets: &[&[u8]]) -> (B256, Vec<
 }
 
 fn proofs(nodes: &[Vec<u8>]) -> Proofs<'_> {
-    Proofs::new(nodes.iter().map(|node| ByteString(node)))
+    Proofs::new(nodes.iter().map(|node| UndecodedList(node)))
 }
 
 fn address(index: u64) -> Address {
