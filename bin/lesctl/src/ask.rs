@@ -1,9 +1,7 @@
 //! Requests for one thing each, with their answers checked.
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use les_wire::{
-    BlockBody, CodeQuery, ProofQuery, ReplyData, TxLookup, TxState, UndecodedList,
-};
+use les_wire::{BlockBody, CodeQuery, ProofQuery, ReplyData, TxLookup, TxState, UndecodedList};
 use light_client::{
     Account, ConnectionError, Mistrust, NewRequest, Proofs, ReceivedReply, SealedHeader, block,
 };
@@ -25,12 +23,8 @@ pub(crate) fn account(
     address: Address,
 ) -> Result<Option<Account>, Error> {
     let key = keccak256(address);
-    let query = ProofQuery {
-        block_hash: block.hash,
-        account_key: &[],
-        key: key.as_slice(),
-        from_level: 0,
-    };
+    let query =
+        ProofQuery { block_hash: block.hash, account_key: &[], key: key.as_slice(), from_level: 0 };
     let root = block.header.state_root;
     let reply = client.request(&NewRequest::Proofs(&[query]))?;
     let mut proofs = nodes(&reply, root)?.ok_or_else(|| no_state(client, block))?;
@@ -53,12 +47,8 @@ pub(crate) fn slot(
     }
     let (account_hash, key) = (keccak256(address), keccak256(slot));
     for account_key in [account_hash.as_slice(), address.as_slice()] {
-        let query = ProofQuery {
-            block_hash: block.hash,
-            account_key,
-            key: key.as_slice(),
-            from_level: 0,
-        };
+        let query =
+            ProofQuery { block_hash: block.hash, account_key, key: key.as_slice(), from_level: 0 };
         let reply = client.request(&NewRequest::Proofs(&[query]))?;
         if let Some(mut proofs) = nodes(&reply, root)? {
             let value = proofs.slot(root, slot)?;
@@ -94,10 +84,7 @@ pub(crate) fn code(
 }
 
 /// The transactions of a block in their canonical form.
-pub(crate) fn transactions(
-    client: &mut Client,
-    block: &SealedHeader,
-) -> Result<Vec<Bytes>, Error> {
+pub(crate) fn transactions(client: &mut Client, block: &SealedHeader) -> Result<Vec<Bytes>, Error> {
     let reply = client.request(&NewRequest::Bodies(&[block.hash]))?;
     let ReplyData::Bodies(bodies) = decode(&reply)? else { return Err(other_reply()) };
     let bodies = bodies.iter().collect::<Vec<BlockBody<'_>>>();
@@ -180,7 +167,7 @@ pub(crate) fn transaction_at(
     expected: B256,
 ) -> Result<Bytes, Error> {
     let found = usize::try_from(place.index).ok().and_then(|index| transactions.get(index));
-    let found = found.ok_or(Mistrust::WrongCount {
+    let found = found.ok_or_else(|| Mistrust::WrongCount {
         what: "transactions in that block",
         expected: usize::try_from(place.index).unwrap_or(usize::MAX).saturating_add(1),
         got: transactions.len(),

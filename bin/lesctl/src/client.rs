@@ -4,7 +4,7 @@
 //! server at a time. Nothing here would be simpler with tasks.
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
@@ -61,8 +61,7 @@ impl Client {
         let stream = open(enode, timeout)?;
         let key = NodeKey::random(&mut rand::rng());
         let name = concat!("lesctl/v", env!("CARGO_PKG_VERSION"));
-        let connection =
-            Connection::dial(&key, &enode.id, name, &Version::ALL, &mut rand::rng())?;
+        let connection = Connection::dial(&key, &enode.id, name, &Version::ALL, &mut rand::rng())?;
         let placeholder = Hello::new(String::new(), Vec::new(), key.id());
         let mut client = Self {
             stream,
@@ -227,11 +226,11 @@ impl Client {
                     let bytes = self.buffer.get(..count).unwrap_or_default();
                     self.connection.receive(bytes);
                 }
-                Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {}
-                    ErrorKind::ConnectionReset => return Err(Error::HungUp { during }),
-                    _ => return Err(Error::Socket(error)),
-                },
+                Err(error) if is_passing(&error) => {}
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => {
+                    return Err(Error::HungUp { during });
+                }
+                Err(error) => return Err(Error::Socket(error)),
             }
         }
     }
@@ -246,6 +245,11 @@ impl Client {
     const fn timed_out(&self, awaited: &'static str) -> Error {
         Error::Timeout { awaited, after: self.timeout }
     }
+}
+
+/// Nothing came within the time-out of the socket, or a signal did.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }
 
 /// Connects to the first address of the host that answers.

@@ -83,9 +83,7 @@ pub enum Error {
         reason: String,
     },
     /// Another chain.
-    #[error(
-        "the server is on another chain: its genesis is {theirs}, that of the file is {ours}"
-    )]
+    #[error("the server is on another chain: its genesis is {theirs}, that of the file is {ours}")]
     OtherGenesis {
         /// From the server's Status.
         theirs: B256,

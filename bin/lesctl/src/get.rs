@@ -200,11 +200,7 @@ fn list_receipts(block: &SealedHeader, receipts: &[Bytes]) -> Report {
 }
 
 /// The server only says where the transaction is; the body of that block proves it.
-fn transaction(
-    client: &mut Client,
-    chain: &mut TrustedChain,
-    hash: B256,
-) -> Result<Report, Error> {
+fn transaction(client: &mut Client, chain: &mut TrustedChain, hash: B256) -> Result<Report, Error> {
     let place = ask::transaction_place(client, hash)?;
     let block = chain.header(client, place.block_number)?;
     if block.hash != place.block_hash {

@@ -5,8 +5,8 @@
 //! are in `light-client`; here are the socket, the clock and the words.
 #![forbid(unsafe_code)]
 
-mod ask;
 mod args;
+mod ask;
 mod client;
 mod clock;
 mod error;

@@ -83,7 +83,9 @@ impl Report {
 
 /// Text of a peer with everything that could play tricks on a terminal escaped.
 pub(crate) fn harmless(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+    text.chars()
+        .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
+        .collect()
 }
 
 #[cfg(test)]
@@ -96,7 +98,10 @@ mod tests {
         report.add("block", "block", 430);
         report.add_as("state root", "0x1\n0x2", "roots", vec!["0x1", "0x2"]);
         report.add_as("", "", "only", true);
-        assert_eq!(report.text(), "seven\n  block       430\n  state root  0x1\n              0x2\n");
+        assert_eq!(
+            report.text(),
+            "seven\n  block       430\n  state root  0x1\n              0x2\n"
+        );
         let expected = serde_json::json!({"block": "430", "roots": ["0x1", "0x2"], "only": true});
         assert_eq!(report.json(), expected);
     }

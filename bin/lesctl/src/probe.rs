@@ -19,7 +19,8 @@ pub(crate) fn run(probe: &Probe) -> Result<(), Error> {
 fn describe(client: &Client) -> Report {
     let (hello, status) = (client.hello(), client.status());
     let version = client.version();
-    let mut report = Report::new(format!("les/{} server {}", version.number(), harmless(&hello.client)));
+    let mut report =
+        Report::new(format!("les/{} server {}", version.number(), harmless(&hello.client)));
     report.add_as("", "", "client", harmless(&hello.client));
     report.add_as("", "", "p2pVersion", hello.version);
     let offered: Vec<String> = hello.capabilities.iter().map(ToString::to_string).collect();
@@ -37,10 +38,7 @@ fn describe(client: &Client) -> Report {
         report.add_as("unknown keys", keys.join(", "), "unknown", unknown.clone());
     }
     let useless = status.useless_to_client(version);
-    let verdict = useless.map_or_else(
-        || "yes".to_owned(),
-        |reason| format!("no: {reason}"),
-    );
+    let verdict = useless.map_or_else(|| "yes".to_owned(), |reason| format!("no: {reason}"));
     report.add("fit for a go-ethereum light client", "fitForLightClients", verdict);
     report
 }

@@ -1,8 +1,6 @@
 //! Transactions and receipts in words. They are proven before they come here; this only reads.
 
-use alloy_consensus::{
-    Eip658Value, ReceiptEnvelope, Transaction as _, TxEnvelope, TxReceipt as _,
-};
+use alloy_consensus::{Eip658Value, ReceiptEnvelope, Transaction as _, TxEnvelope, TxReceipt as _};
 use alloy_eips::eip2718::{Decodable2718 as _, Typed2718 as _};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use rlpx::NodeId;
@@ -116,8 +114,8 @@ mod tests {
             "00008025a028ef61340bd939bc2195fe537567866003e1a15d3c71ff63e1590620aa636276a067cbe9",
             "d8997f761aecb703304b3800ccf555c9f3dc64214b297fb1966a3b6d83",
         )
-            .parse()
-            .unwrap();
+        .parse()
+        .unwrap();
         let (_, value) = describe(&raw);
         assert_eq!(value["nonce"], 9);
         assert_eq!(value["value"], "1000000000000000000");

@@ -63,7 +63,8 @@ impl TrustedChain {
             Trust::Head => {
                 let head = client.head().ok_or(Error::NoHead)?;
                 let newest = fetch_by_hash(client, head.hash)?;
-                let checked = "nothing below the block: the server says it is its newest".to_owned();
+                let checked =
+                    "nothing below the block: the server says it is its newest".to_owned();
                 let not_checked =
                     Some("whether any network has this block; the server was believed".to_owned());
                 Ok(Self::at(newest, checked, not_checked))
@@ -134,7 +135,11 @@ impl TrustedChain {
     ///
     /// # Errors
     /// Also a block of another branch.
-    pub fn header_by_hash(&mut self, client: &mut Client, hash: B256) -> Result<SealedHeader, Error> {
+    pub fn header_by_hash(
+        &mut self,
+        client: &mut Client,
+        hash: B256,
+    ) -> Result<SealedHeader, Error> {
         let found = fetch_by_hash(client, hash)?;
         let number = found.header.number;
         let trusted = self.header(client, number)?.hash;
