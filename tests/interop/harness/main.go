@@ -3,6 +3,7 @@
 // knows nothing of LES.
 //
 //	harness --tools FOLDER --server geth|lesd [--lesd PROGRAM] [--only WORD]
+//	harness --tools FOLDER --bench [--lesd PROGRAM] [--les-load PROGRAM] [--rounds N]
 package main
 
 import (
@@ -18,7 +19,18 @@ func main() {
 	kind := flag.String("server", "lesd", "who serves: lesd, or geth 1.10.26")
 	lesd := flag.String("lesd", "target/release/lesd", "the lesd program")
 	only := flag.String("only", "", "run the phases whose name has this word")
+	bench := flag.Bool("bench", false, "compare the servers' CPU per request instead")
+	lesLoad := flag.String("les-load", "target/release/les-load", "the load generator")
+	rounds := flag.Int("rounds", 3, "how often --bench measures each server")
 	flag.Parse()
+	if *bench {
+		b := &benchServer{tools: *tools, lesd: *lesd, lesLoad: *lesLoad, rounds: *rounds}
+		if err := b.run(); err != nil {
+			fmt.Fprintln(os.Stderr, "harness:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	folder, err := os.MkdirTemp("", "interop-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "harness:", err)
