@@ -3,10 +3,11 @@
 # $LES_INTEROP_DIR (build/interop). What is there and newer than its sources is kept.
 #
 #   scripts/interop-tools.sh [NAME...]     geth-1.10.26 geth-1.12.0 chaingen chaingen-merge harness
-#                                          ethereumjs sectionbench genesishash-1.10.26
-#                                          genesishash-1.15.11
+#                                          wirecompare ethereumjs sectionbench
+#                                          genesishash-1.10.26 genesishash-1.15.11
 #
-# Needs Go 1.21 or later and a C compiler; ethereumjs needs Node.js 20 and npm. The first build takes two to three minutes.
+# Needs Go 1.21 or later and a C compiler; ethereumjs needs Node.js 20 and npm. The first build takes
+# two to three minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools=${LES_INTEROP_DIR:-$PWD/build/interop}
@@ -50,6 +51,9 @@ for name in "$@"; do
         sectionbench)
             build sectionbench geth-1.10.26 ./sectionbench \
                 tests/interop/geth-1.10.26/sectionbench ;;
+        wirecompare)
+            build wirecompare geth-1.10.26 ./wirecompare \
+                tests/interop/geth-1.10.26/wirecompare ;;
         harness) build harness harness . tests/interop/harness ;;
         *) echo "interop-tools.sh: no tool named $name" >&2; exit 2 ;;
     esac

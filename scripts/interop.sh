@@ -16,7 +16,7 @@ for ((i = 1; i < $#; i++)); do
     [[ ${!i} != --server ]] || server=${!next}
 done
 
-scripts/interop-tools.sh geth-1.10.26 geth-1.12.0 harness ethereumjs
+scripts/interop-tools.sh geth-1.10.26 geth-1.12.0 harness wirecompare ethereumjs
 for chain in small forks long; do
     scripts/make-chain.sh "$chain"
 done

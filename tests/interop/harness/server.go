@@ -97,3 +97,14 @@ func (s *session) requireServed(from *server, names ...string) {
 	}
 	fmt.Printf("served: %v\n", from.served())
 }
+
+// awaitHelperTries waits until the first section can be served. lesd says so in its log; the
+// go-ethereum that no longer has a call for it, too.
+func (s *server) awaitHelperTries() error {
+	pattern := `(?i)(helper.trie section|built .*section)`
+	if s.geth != nil {
+		pattern = "Storing bloom trie"
+	}
+	_, err := s.awaitLog(pattern, sectionLimit)
+	return err
+}

@@ -22,6 +22,7 @@ func (s *session) phases() []phase {
 		{"light clients read what a full node reads", s.readSmall},
 		{"light clients follow all forks from Frontier to London", s.readForks},
 		{"old headers by CHT, logs by BloomTrie", s.checkpoint},
+		{"replies are go-ethereum's, byte for byte", s.wire},
 		{"a flipped byte in a proof is refused", s.flipped},
 		{"ethereumjs syncs headers", s.ethereumjs},
 	}
