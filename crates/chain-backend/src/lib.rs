@@ -4,14 +4,29 @@
 #![deny(unsafe_code)]
 
 mod backend;
+mod chain_builder;
 mod error;
+mod execute;
+mod export;
+mod import;
+mod senders;
 mod state;
 mod store;
 
 pub use backend::{
     Backend, Checkpoint, Head, HelperTrieKind, ReadHint, Snapshot, StateSnapshot, TransactionLookup,
 };
+pub use chain_builder::{BuildError, ChainBuilder, Draft};
 pub use error::BackendError;
+pub use execute::{
+    AncestorHashes, BlockToExecute, ExecutionError, ExecutionRules, Outcome, Transaction,
+    execute_block,
+};
+pub use import::{
+    Block, BlockDecodeError, BodyRoots, FileError, ImportError, ImportSummary, Imported, Importer,
+    MAX_BLOCK_BYTES, Progress, Refusal, RefusedBlock, SealCaches,
+};
+pub use senders::{SenderError, recover_senders};
 pub use state::{Account, AccountChange, AccountInfo, StateChanges, WorkingState};
 pub use store::{
     Batch, ExecutedBlock, KEPT_STATES, Kv, KvSnapshot, MERGE_BATCH, RedbKv, StateCommit, Store,

@@ -1,0 +1,184 @@
+//! Execution of one block on the state of its parent.
+//!
+//! The interpreter is `revm`; what a block does besides its transactions is here: the DAO drain,
+//! system calls, rewards, withdrawals, requests, receipts. No type of `revm` leaves this module.
+
+mod balances;
+mod database;
+mod machine;
+mod requests;
+
+use alloy_consensus::{
+    EthereumTxEnvelope, Header, ReceiptEnvelope, Transaction as _, TxEip4844, Typed2718 as _,
+};
+use alloy_eips::{eip4895::Withdrawal, eip7840::BlobParams};
+use alloy_primitives::{Address, B256, Bloom};
+use consensus::Fork;
+
+use self::{database::BlockState, machine::Machine};
+use crate::{BackendError, WorkingState};
+
+/// A transaction as a block holds it: blobs by hash, without their data.
+pub type Transaction = EthereumTxEnvelope<TxEip4844>;
+
+/// Hashes of a block's ancestors by number, for `BLOCKHASH`: at most the last 256 are asked for.
+pub type AncestorHashes<'a> = dyn FnMut(u64) -> Result<Option<B256>, BackendError> + 'a;
+
+/// What a chain's configuration says about the execution of one block.
+#[derive(Clone, Debug)]
+pub struct ExecutionRules {
+    /// The newest fork active in the block.
+    pub fork: Fork,
+    /// Chain id of the transactions (EIP-155).
+    pub chain_id: u64,
+    /// Whether this is the block that moves the DAO's funds (EIP-779).
+    pub dao_drain: bool,
+    /// Wei for the beneficiary of a block without uncles; zero after the merge and on Clique.
+    pub block_reward: u128,
+    /// Limits and price of blobs, from Cancun on (EIP-7840).
+    pub blobs: Option<BlobParams>,
+    /// The contract whose logs are deposits, from Prague on (EIP-6110).
+    pub deposit_contract: Option<Address>,
+}
+
+impl ExecutionRules {
+    fn since(&self, fork: Fork) -> bool {
+        self.fork >= fork
+    }
+}
+
+/// A block whose header and body belong together.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockToExecute<'a> {
+    /// The header; what it claims about the outcome is not read.
+    pub header: &'a Header,
+    /// Whom fees and reward go to: the header's beneficiary, on Clique the signer.
+    pub beneficiary: Address,
+    /// The transactions, in order.
+    pub transactions: &'a [Transaction],
+    /// The sender of each transaction.
+    pub senders: &'a [Address],
+    /// Headers of the uncles.
+    pub uncles: &'a [Header],
+    /// Withdrawals, from Shanghai on (EIP-4895).
+    pub withdrawals: &'a [Withdrawal],
+}
+
+/// What executing a block gave, besides the changed state.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// One receipt a transaction: with the intermediate state root before Byzantium, with the
+    /// status from Byzantium on (EIP-658).
+    pub receipts: Vec<ReceiptEnvelope>,
+    /// Gas used by all transactions, after refunds.
+    pub gas_used: u64,
+    /// Union of the receipts' blooms.
+    pub bloom: Bloom,
+    /// Blob gas used by all transactions (EIP-4844).
+    pub blob_gas_used: u64,
+    /// Commitment to the requests to the consensus layer, from Prague on (EIP-7685).
+    pub requests_hash: Option<B256>,
+}
+
+/// Why a block cannot be executed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExecutionError {
+    /// The state could not be read or changed.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    /// A transaction may not be in this block.
+    #[error("transaction {index}: {reason}")]
+    Transaction {
+        /// Position in the block, from 0.
+        index: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A system contract is absent where it must be there, or its call failed.
+    #[error("system call to {contract}: {reason}")]
+    SystemCall {
+        /// The contract.
+        contract: Address,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A log of the deposit contract is no deposit (EIP-6110).
+    #[error("the deposit contract logged {0} bytes that are no deposit")]
+    DepositLayout(usize),
+}
+
+/// Executes a block and applies its changes to `state`, which is the state after its parent.
+/// Nothing of the header's claims is checked: the caller compares them with the outcome.
+pub fn execute_block(
+    rules: &ExecutionRules,
+    block: &BlockToExecute<'_>,
+    state: &mut dyn WorkingState,
+    ancestors: &mut AncestorHashes<'_>,
+) -> Result<Outcome, ExecutionError> {
+    let clears_empty = rules.since(Fork::SpuriousDragon);
+    let mut accounts = BlockState::new(state, ancestors, clears_empty);
+    if rules.dao_drain {
+        balances::drain_dao(&mut accounts)?;
+    }
+    let mut machine = Machine::new(rules, block, accounts);
+    if rules.since(Fork::Cancun)
+        && let Some(root) = block.header.parent_beacon_block_root
+    {
+        requests::store_beacon_root(&mut machine, root)?;
+    }
+    if rules.since(Fork::Prague) {
+        requests::store_parent_hash(&mut machine, block.header.parent_hash)?;
+    }
+    let mut outcome = execute_transactions(rules, block, &mut machine)?;
+    if rules.since(Fork::Prague) {
+        let hash = requests::collect(&mut machine, rules.deposit_contract, &outcome.receipts)?;
+        outcome.requests_hash = Some(hash);
+    }
+    let accounts = machine.state_mut();
+    balances::pay_rewards(accounts, rules.block_reward, block)?;
+    balances::pay_withdrawals(accounts, block.withdrawals)?;
+    accounts.apply()?;
+    Ok(outcome)
+}
+
+fn execute_transactions(
+    rules: &ExecutionRules,
+    block: &BlockToExecute<'_>,
+    machine: &mut Machine<'_>,
+) -> Result<Outcome, ExecutionError> {
+    let mut outcome = Outcome {
+        receipts: Vec::with_capacity(block.transactions.len()),
+        gas_used: 0,
+        bloom: Bloom::ZERO,
+        blob_gas_used: 0,
+        requests_hash: None,
+    };
+    for (index, (transaction, sender)) in block.transactions.iter().zip(block.senders).enumerate() {
+        let refuse = |reason: String| ExecutionError::Transaction { index, reason };
+        let left = block.header.gas_limit.saturating_sub(outcome.gas_used);
+        if transaction.gas_limit() > left {
+            let limit = transaction.gas_limit();
+            return Err(refuse(format!("gas limit {limit} is above the {left} left in the block")));
+        }
+        let blob_gas = transaction.blob_gas_used().unwrap_or_default();
+        outcome.blob_gas_used = outcome.blob_gas_used.saturating_add(blob_gas);
+        let most = rules.blobs.map_or(0, |blobs| blobs.max_blob_gas_per_block());
+        if outcome.blob_gas_used > most {
+            let used = outcome.blob_gas_used;
+            return Err(refuse(format!("blob gas {used} is above the block's limit of {most}")));
+        }
+        let result = machine.transact(transaction, *sender, index)?;
+        outcome.gas_used = outcome.gas_used.saturating_add(result.gas_used);
+        let status = if rules.since(Fork::Byzantium) {
+            alloy_consensus::Eip658Value::Eip658(result.success)
+        } else {
+            alloy_consensus::Eip658Value::PostState(machine.state_mut().root()?)
+        };
+        let receipt = machine::receipt(transaction.ty(), status, outcome.gas_used, result.logs)
+            .ok_or_else(|| refuse(format!("type {} has no receipt", transaction.ty())))?;
+        outcome.bloom |= *receipt.logs_bloom();
+        outcome.receipts.push(receipt);
+    }
+    Ok(outcome)
+}

@@ -1,0 +1,158 @@
+//! Import of a file: while one block executes, the senders of the next ones are recovered.
+
+use std::{
+    path::Path,
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread,
+};
+
+use alloy_primitives::{Address, B256};
+use consensus::ChainSpec;
+
+use super::{Block, FileError, ImportError, Imported, Importer, file::BlockReader, rules_at};
+use crate::{ExecutionRules, SenderError, recover_senders};
+
+/// Blocks that are prepared ahead of the one that executes. Recovery takes longer than execution,
+/// so a longer queue would only be empty; each block is at most
+/// [`MAX_BLOCK_BYTES`](super::MAX_BLOCK_BYTES).
+const LOOK_AHEAD: usize = 4;
+
+/// How far an import is. Counts are those of this call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Number of the block imported last.
+    pub number: u64,
+    /// Its hash.
+    pub hash: B256,
+    /// Blocks that were executed.
+    pub blocks: u64,
+    /// Blocks that were stored before.
+    pub known: u64,
+    /// Transactions of the executed blocks.
+    pub transactions: u64,
+    /// Gas used by them.
+    pub gas: u64,
+    /// Bytes of the file that were read.
+    pub read: u64,
+    /// Bytes of the file.
+    pub file_bytes: u64,
+}
+
+/// How an import of a file ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImportSummary {
+    /// The last state of affairs; `None` if the file holds no block, or nothing was done.
+    pub last: Option<Progress>,
+    /// Whether the stop flag ended it before the end of the file.
+    pub stopped: bool,
+}
+
+/// A block with everything that can be computed before its parent is known.
+pub(super) struct Prepared {
+    pub(super) block: Block,
+    pub(super) rules: ExecutionRules,
+    pub(super) senders: Result<Vec<Address>, (usize, SenderError)>,
+}
+
+impl Prepared {
+    pub(super) fn new(spec: &ChainSpec, block: Block) -> Self {
+        let rules = rules_at(spec, &block.header);
+        let senders = recover_senders(&rules, &block.transactions);
+        Self { block, rules, senders }
+    }
+}
+
+/// A prepared block, and how much of the file was read by then.
+type Step = Result<(Prepared, u64), FileError>;
+
+impl Importer {
+    /// Imports a file of blocks; see [`Progress`] for what `report` is told after each block.
+    /// Between two blocks `stop` is looked at: once it is set, the call ends.
+    pub fn import_file(
+        &mut self,
+        path: &Path,
+        stop: &AtomicBool,
+        report: &mut dyn FnMut(&Progress),
+    ) -> Result<ImportSummary, ImportError> {
+        let reader = BlockReader::open(path)?;
+        let spec = std::sync::Arc::clone(&self.spec);
+        let mut progress = Progress {
+            number: 0,
+            hash: B256::ZERO,
+            blocks: 0,
+            known: 0,
+            transactions: 0,
+            gas: 0,
+            read: 0,
+            file_bytes: reader.file_bytes,
+        };
+        let result = thread::scope(|scope| {
+            let (sender, prepared) = sync_channel(LOOK_AHEAD);
+            scope.spawn(move || prepare_all(reader, &spec, &sender));
+            self.consume(prepared, stop, &mut progress, report)
+        });
+        let seen = progress.blocks + progress.known > 0;
+        if seen {
+            self.choose_last(&progress.hash)?;
+            self.store.flush()?;
+        }
+        let stopped = result?;
+        Ok(ImportSummary { last: seen.then_some(progress), stopped })
+    }
+
+    /// Imports prepared blocks until there are no more; says whether it was stopped.
+    #[expect(clippy::needless_pass_by_value, reason = "dropping it ends the preparing thread")]
+    fn consume(
+        &mut self,
+        prepared: Receiver<Step>,
+        stop: &AtomicBool,
+        progress: &mut Progress,
+        report: &mut dyn FnMut(&Progress),
+    ) -> Result<bool, ImportError> {
+        for step in &prepared {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(true);
+            }
+            let (block, read) = step?;
+            let header = &block.block.header;
+            let (number, hash, gas) = (header.number, block.block.hash, header.gas_used);
+            let transactions = block.block.transactions.len() as u64;
+            // Block 0 is what the store was made with; exports begin with it.
+            if number == 0 && hash == self.store.genesis_hash() {
+                continue;
+            }
+            match self.process(block)? {
+                Imported::New => {
+                    progress.blocks += 1;
+                    progress.transactions += transactions;
+                    progress.gas = progress.gas.saturating_add(gas);
+                }
+                Imported::Known => progress.known += 1,
+            }
+            (progress.number, progress.hash, progress.read) = (number, hash, read);
+            report(progress);
+        }
+        Ok(false)
+    }
+}
+
+/// Reads, decodes and prepares blocks until the file ends, a block is bad, or nobody listens.
+fn prepare_all(mut reader: BlockReader, spec: &ChainSpec, out: &SyncSender<Step>) {
+    loop {
+        let offset = reader.offset();
+        let step = match reader.next() {
+            Ok(None) => return,
+            Ok(Some(bytes)) => Block::decode(&bytes)
+                .map(|block| (Prepared::new(spec, block), reader.consumed()))
+                .map_err(|error| FileError::Malformed { offset, error }),
+            Err(error) => Err(error),
+        };
+        let failed = step.is_err();
+        if out.send(step).is_err() || failed {
+            return;
+        }
+    }
+}
