@@ -2,7 +2,8 @@
 
 use crate::{
     DIGEST, RATE, keccak256,
-    permutation::{Eight, LANES, WIDTH, has_eight, permute_eight},
+    permutation::LANES,
+    wide::{self, Lanes, States, WIDTH},
 };
 
 /// Bytes of a lane.
@@ -10,27 +11,19 @@ const LANE: usize = 8;
 
 /// The Keccak-256 digests of eight inputs, in order.
 ///
-/// Pays where the CPU permutes eight states at once (AVX-512) and the inputs are of similar
-/// length: an input that ends early waits for the longest. Elsewhere it is eight times
-/// [`keccak256`].
+/// Pays where the CPU has AVX-512 or AVX2 and the inputs are of similar length: an input that
+/// ends early waits for the longest. Elsewhere it is eight times [`keccak256`].
 #[must_use]
 pub fn keccak256_x8(inputs: [&[u8]; WIDTH]) -> [[u8; DIGEST]; WIDTH] {
-    if has_eight() {
-        lockstep(inputs, |states| {
-            let done = permute_eight(states);
-            debug_assert!(done, "the feature was there a moment ago");
-        })
-    } else {
-        inputs.map(keccak256)
+    match wide::permutation() {
+        Some(permute) => lockstep(inputs, permute),
+        None => inputs.map(keccak256),
     }
 }
 
 /// Absorbs one block of every unfinished input per permutation.
-fn lockstep(
-    inputs: [&[u8]; WIDTH],
-    permute: impl Fn(&mut [Eight; LANES]),
-) -> [[u8; DIGEST]; WIDTH] {
-    let mut states = [Eight([0; WIDTH]); LANES];
+fn lockstep(inputs: [&[u8]; WIDTH], permute: impl Fn(&mut States)) -> [[u8; DIGEST]; WIDTH] {
+    let mut states = [Lanes([0; WIDTH]); LANES];
     let mut digests = [[0; DIGEST]; WIDTH];
     let longest = inputs.iter().map(|input| input.len()).max().unwrap_or(0);
     // An input of n bytes takes n / RATE whole blocks and one with the padding.
@@ -52,7 +45,7 @@ fn lockstep(
 }
 
 /// XORs the next block of `rest` into state `index`, padded if it is the last.
-fn absorb(states: &mut [Eight; LANES], index: usize, rest: &[u8]) {
+fn absorb(states: &mut States, index: usize, rest: &[u8]) {
     let mut padded = [0; RATE];
     let block = rest.first_chunk::<RATE>().unwrap_or_else(|| {
         for (to, from) in padded.iter_mut().zip(rest.iter().chain(&[1])) {
@@ -69,7 +62,7 @@ fn absorb(states: &mut [Eight; LANES], index: usize, rest: &[u8]) {
     }
 }
 
-fn squeeze(states: &[Eight; LANES], index: usize, digest: &mut [u8; DIGEST]) {
+fn squeeze(states: &States, index: usize, digest: &mut [u8; DIGEST]) {
     let (chunks, _) = digest.as_chunks_mut::<LANE>();
     for (chunk, lane) in chunks.iter_mut().zip(states) {
         if let Some(lane) = lane.0.get(index) {
@@ -85,15 +78,24 @@ mod tests {
     use super::*;
     use crate::permutation::permute_lanes;
 
+    fn one_by_one(states: &mut States) {
+        for index in 0..WIDTH {
+            let mut single = states.map(|lanes| lanes.0[index]);
+            permute_lanes(&mut single);
+            for (lanes, lane) in states.iter_mut().zip(single) {
+                lanes.0[index] = lane;
+            }
+        }
+    }
+
     proptest! {
-        /// Also where the CPU has no AVX-512: the portable compilation of the same code runs.
         #[test]
         fn lockstep_hashes_like_one_by_one(
             inputs in proptest::array::uniform8(proptest::collection::vec(any::<u8>(), 0..600)),
         ) {
             let borrowed = inputs.each_ref().map(Vec::as_slice);
             let expected = borrowed.map(keccak256);
-            prop_assert_eq!(lockstep(borrowed, permute_lanes), expected);
+            prop_assert_eq!(lockstep(borrowed, one_by_one), expected);
             prop_assert_eq!(keccak256_x8(borrowed), expected);
         }
     }

@@ -3,7 +3,7 @@
 //! [`keccak256`] hashes one input, [`Keccak256`] a stream, [`keccak256_x8`] eight inputs at once.
 //! The permutation is plain Rust, compiled more than once for different CPU features; the best
 //! fit is chosen at run time. This crate knows nothing of what is hashed, and it is the only
-//! core with `unsafe` in it: the calls into those compilations, each with its SAFETY line.
+//! core with `unsafe` in it: the calls into those compilations and the vector instructions.
 //!
 //! Source: <https://keccak.team/keccak_specs_summary.html>; rate 136 bytes, output 32 bytes.
 
@@ -12,6 +12,7 @@
 mod eight;
 mod permutation;
 mod sponge;
+mod wide;
 
 pub use eight::keccak256_x8;
 pub use sponge::{Keccak256, RATE};

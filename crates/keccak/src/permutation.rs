@@ -5,15 +5,12 @@
 /// Lanes of the state; lane `x + 5 * y` is the field's `A[x, y]`.
 pub(crate) const LANES: usize = 25;
 
-/// States that [`permute_eight`] works on at once.
-pub(crate) const WIDTH: usize = 8;
-
 /// One 64-bit lane, of one state or of several side by side.
 pub(crate) trait Lane: Copy {
     fn xor(self, other: Self) -> Self;
     /// `!self & other`, the non-linear step.
     fn not_and(self, other: Self) -> Self;
-    fn rotate<const BITS: u32>(self) -> Self;
+    fn rotate<const BITS: u8>(self) -> Self;
     fn xor_constant(self, constant: u64) -> Self;
 }
 
@@ -29,52 +26,13 @@ impl Lane for u64 {
     }
 
     #[inline(always)]
-    fn rotate<const BITS: u32>(self) -> Self {
-        self.rotate_left(BITS)
+    fn rotate<const BITS: u8>(self) -> Self {
+        self.rotate_left(u32::from(BITS))
     }
 
     #[inline(always)]
     fn xor_constant(self, constant: u64) -> Self {
         self ^ constant
-    }
-}
-
-/// The same lane of [`WIDTH`] states; aligned to what a vector register loads.
-#[derive(Clone, Copy)]
-#[repr(align(64))]
-pub(crate) struct Eight(pub(crate) [u64; WIDTH]);
-
-impl Lane for Eight {
-    #[inline(always)]
-    fn xor(mut self, other: Self) -> Self {
-        for (lane, other) in self.0.iter_mut().zip(other.0) {
-            *lane ^= other;
-        }
-        self
-    }
-
-    #[inline(always)]
-    fn not_and(mut self, other: Self) -> Self {
-        for (lane, other) in self.0.iter_mut().zip(other.0) {
-            *lane = !*lane & other;
-        }
-        self
-    }
-
-    #[inline(always)]
-    fn rotate<const BITS: u32>(mut self) -> Self {
-        for lane in &mut self.0 {
-            *lane = lane.rotate_left(BITS);
-        }
-        self
-    }
-
-    #[inline(always)]
-    fn xor_constant(mut self, constant: u64) -> Self {
-        for lane in &mut self.0 {
-            *lane ^= constant;
-        }
-        self
     }
 }
 
@@ -94,35 +52,6 @@ pub(crate) fn permute(state: &mut [u64; LANES]) {
 #[target_feature(enable = "bmi1,bmi2")]
 fn permute_bmi(state: &mut [u64; LANES]) {
     permute_lanes(state);
-}
-
-/// Applies the permutation to eight states in about the time of one, if the CPU can.
-///
-/// Returns false, with the states untouched, where eight single permutations are as fast.
-pub(crate) fn permute_eight(states: &mut [Eight; LANES]) -> bool {
-    #[cfg(target_arch = "x86_64")]
-    if has_eight() {
-        // SAFETY: `has_eight` has just found the feature that the function is compiled for.
-        unsafe { permute_eight_avx512(states) };
-        return true;
-    }
-    let _ = states;
-    false
-}
-
-/// True if [`permute_eight`] beats eight calls of [`permute`] here.
-pub(crate) fn has_eight() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return is_x86_feature_detected!("avx512f");
-    #[cfg(not(target_arch = "x86_64"))]
-    false
-}
-
-/// Thirty-two registers of eight lanes hold the whole state; rotation is one instruction.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-fn permute_eight_avx512(states: &mut [Eight; LANES]) {
-    permute_lanes(states);
 }
 
 /// The permutation itself, to be inlined where the features are known.
@@ -255,25 +184,12 @@ mod tests {
 
     #[test]
     fn every_compilation_permutes_alike() {
-        let mut eight = [Eight([0; WIDTH]); LANES];
-        let mut single = [[0_u64; LANES]; WIDTH];
-        for (index, state) in single.iter_mut().enumerate() {
-            for (lane, value) in state.iter_mut().enumerate() {
-                *value = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul((index * LANES + lane + 1) as u64);
-                eight[lane].0[index] = *value;
-            }
-        }
-        let mut dispatched = eight;
-        permute_lanes(&mut eight);
-        if permute_eight(&mut dispatched) {
-            assert!(dispatched.iter().zip(&eight).all(|(a, b)| a.0 == b.0));
-        }
-        for (index, state) in single.iter_mut().enumerate() {
-            let mut plain = *state;
+        let mut state = [0x0123_4567_89ab_cdef; LANES];
+        for round in 0..100 {
+            let mut plain = state;
             permute_lanes(&mut plain);
-            permute(state);
-            assert_eq!(plain, *state);
-            assert!(state.iter().zip(&eight).all(|(lane, of_eight)| *lane == of_eight.0[index]));
+            permute(&mut state);
+            assert_eq!(plain, state, "permutation {round}");
         }
     }
 }
