@@ -34,8 +34,8 @@ const DAO_EXTRA: &[u8] = b"dao-hard-fork";
 const DAO_EXTRA_BLOCKS: u64 = 10;
 
 /// Checks every field of `header` that its parent and the chain's rules determine. Not checked
-/// are the seal (see [`ethash`](crate::ethash), [`clique`](crate::clique)), what the body and its
-/// execution determine, and whether the timestamp lies in the future.
+/// are the seal (see [`ethash`](crate::ethash) and [`clique`]), what the body and its execution
+/// determine, and whether the timestamp lies in the future.
 ///
 /// # Errors
 /// The first broken rule.

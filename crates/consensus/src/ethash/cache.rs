@@ -38,7 +38,7 @@ impl fmt::Debug for Cache {
 }
 
 impl Cache {
-    /// Makes the cache of `epoch`: about a second of one CPU, 16 MiB and 128 KiB per epoch.
+    /// Makes the cache of `epoch`: four passes of Keccak-512 over 16 MiB and 128 KiB per epoch.
     /// `None` beyond [`MAX_EPOCH`].
     #[must_use]
     pub fn new(epoch: u64) -> Option<Self> {

@@ -23,7 +23,7 @@ pub struct Work {
 }
 
 impl Cache {
-    /// Hashes a seal hash with a nonce: some 33,000 reads of the cache, less than a millisecond.
+    /// Hashes a seal hash with a nonce: some 33,000 reads of the cache.
     #[must_use]
     pub fn work(&self, seal_hash: B256, nonce: B64) -> Work {
         let mut input = [0; 40];

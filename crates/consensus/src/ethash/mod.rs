@@ -1,7 +1,7 @@
 //! Proof of work (Yellow Paper, appendix J): checking a seal with the small cache of its epoch.
 //!
-//! A [`Cache`] is 16 MiB and more, and takes about a second to make; [`Caches`] makes and keeps a
-//! few. The large dataset, which miners need, is never made.
+//! A [`Cache`] is 16 MiB and more, and slow to make; [`Caches`] makes and keeps a few. The large
+//! dataset, which miners need, is never made.
 
 mod cache;
 mod hashimoto;

@@ -6,6 +6,7 @@ use std::fmt;
 use alloy_primitives::{Address, U256};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 
+use super::blob_schedule::{BlobScheduleSeed, BlobTarget};
 use super::json::{address, at, boolean, hash, next_key, number, object, quantity, scalar};
 use crate::fork::{Activation, Fork, Schedule};
 
@@ -39,17 +40,6 @@ pub struct CliqueConfig {
     pub period: u64,
     /// Blocks after which votes are dropped and the signers are listed in the header.
     pub epoch: u64,
-}
-
-/// One entry of `blobSchedule` (EIP-7840).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct BlobTarget {
-    /// Blobs per block at which the price stays.
-    pub target: u64,
-    /// Most blobs in a block.
-    pub max: u64,
-    /// Excess blob gas over which the price rises e-fold.
-    pub base_fee_update_fraction: u64,
 }
 
 impl ChainConfig {
@@ -125,7 +115,7 @@ impl<'de> Visitor<'de> for ConfigSeed {
                 }
                 "ethash" => object(&mut map, &key, &mut ethash, EngineSeed)?,
                 "clique" => object(&mut map, &key, &mut clique, EngineSeed)?,
-                "blobschedule" => object(&mut map, &key, &mut blobs, BlobsSeed)?,
+                "blobschedule" => object(&mut map, &key, &mut blobs, BlobScheduleSeed)?,
                 // How go-ethereum marks a development chain; its rules are those of its forks.
                 "isdev" => scalar(&mut map, &key, &mut dev, boolean)?,
                 _ => fork_field(&mut map, &key, &mut seen, &mut config.forks)?,
@@ -225,82 +215,5 @@ impl<'de> Visitor<'de> for EngineSeed {
             }
         }
         Ok(Some(fields))
-    }
-}
-
-struct BlobsSeed;
-
-impl<'de> DeserializeSeed<'de> for BlobsSeed {
-    type Value = BTreeMap<Fork, BlobTarget>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for BlobsSeed {
-    type Value = BTreeMap<Fork, BlobTarget>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of blob parameters by fork")
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(BTreeMap::new())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut schedule = BTreeMap::new();
-        while let Some(key) = next_key(&mut map)? {
-            let named = |fork: &Fork| {
-                fork.blob_schedule_key().is_some_and(|known| known.eq_ignore_ascii_case(&key))
-            };
-            let Some(fork) = Fork::ALL.into_iter().find(named) else {
-                return Err(at(&key, "no supported fork with blob parameters has this name"));
-            };
-            let mut target = None;
-            object(&mut map, &key, &mut target, TargetSeed)?;
-            if schedule.contains_key(&fork) {
-                return Err(at(&key, "given twice"));
-            }
-            schedule.extend(target.map(|target| (fork, target)));
-        }
-        Ok(schedule)
-    }
-}
-
-struct TargetSeed;
-
-impl<'de> DeserializeSeed<'de> for TargetSeed {
-    type Value = BlobTarget;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<BlobTarget, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for TargetSeed {
-    type Value = BlobTarget;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of target, max and baseFeeUpdateFraction")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<BlobTarget, A::Error> {
-        let (mut target, mut max, mut fraction) = (None, None, None);
-        while let Some(key) = next_key(&mut map)? {
-            match key.to_ascii_lowercase().as_str() {
-                "target" => scalar(&mut map, &key, &mut target, number)?,
-                "max" => scalar(&mut map, &key, &mut max, number)?,
-                "basefeeupdatefraction" => scalar(&mut map, &key, &mut fraction, number)?,
-                _ => return Err(at(&key, "unknown field")),
-            }
-        }
-        Ok(BlobTarget {
-            target: target.ok_or_else(|| at("target", "missing"))?,
-            max: max.ok_or_else(|| at("max", "missing"))?,
-            base_fee_update_fraction: fraction
-                .ok_or_else(|| at("baseFeeUpdateFraction", "missing"))?,
-        })
     }
 }

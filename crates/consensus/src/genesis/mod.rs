@@ -1,6 +1,7 @@
 //! go-ethereum's `genesis.json`: chain configuration, header fields and accounts of block 0.
 
 mod alloc;
+mod blob_schedule;
 mod config;
 mod json;
 
@@ -13,7 +14,8 @@ use alloy_primitives::{Address, B64, B256, Bytes, U256};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 pub use self::alloc::{Alloc, GenesisAccount};
-pub use self::config::{BlobTarget, ChainConfig, CliqueConfig};
+pub use self::blob_schedule::BlobTarget;
+pub use self::config::{ChainConfig, CliqueConfig};
 use self::json::{address, at, bytes, hash, next_key, number, object, quantity, scalar};
 use crate::fork::{Activation, Fork};
 use crate::spec::{ChainSpec, ConfigError};
