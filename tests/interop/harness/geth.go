@@ -46,6 +46,7 @@ func (c *chain) blocks() string  { return filepath.Join(c.folder, "chain.rlp") }
 type node struct {
 	*process
 	version string
+	socket  string
 	ipc     *client
 	enode   string
 }
@@ -70,12 +71,13 @@ func geth(tools, folder, name, version string, network uint64, args ...string) (
 	if err != nil {
 		return nil, err
 	}
-	n := &node{process: p, version: version}
+	n := &node{process: p, version: version, socket: filepath.Join(data, "geth.ipc")}
 	err = p.await("IPC", startLimit, func() (bool, error) {
-		n.ipc, err = dial(filepath.Join(data, "geth.ipc"))
+		n.ipc, err = dial(n.socket)
 		return err == nil, err
 	})
 	if err != nil {
+		_ = p.stop()
 		return nil, err
 	}
 	var full struct{ Enode string }
