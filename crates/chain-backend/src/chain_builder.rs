@@ -107,7 +107,8 @@ impl ChainBuilder {
         let rules = rules_at(&self.spec, &header);
         let senders = recover_senders(&rules, &draft.transactions)
             .map_err(|(index, error)| BuildError::Sender { index, error })?;
-        let signs = !self.spec.position(&header).merged && self.signer.is_some();
+        let clique = matches!(self.spec.engine(), Engine::Clique(_));
+        let signs = clique && !self.spec.position(&header).merged;
         let block = BlockToExecute {
             header: &header,
             beneficiary: self.signer.filter(|_| signs).map_or(draft.beneficiary, |signer| signer.1),

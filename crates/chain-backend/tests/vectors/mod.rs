@@ -11,7 +11,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+use rayon::iter::{
+    IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _,
+};
 use serde_json::Value;
 
 /// How one test ended.
@@ -34,7 +36,8 @@ pub(crate) fn run_folder(folder: &Path) -> io::Result<Vec<Outcome>> {
     let mut files = Vec::new();
     collect(folder, &mut files)?;
     files.sort();
-    let outcomes: Vec<_> = files.par_iter().map(|file| run_file(folder, file)).collect();
+    let outcomes: Vec<_> =
+        files.par_iter().with_max_len(1).map(|file| run_file(folder, file)).collect();
     Ok(outcomes.into_iter().flatten().collect())
 }
 

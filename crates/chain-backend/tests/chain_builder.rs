@@ -1,0 +1,151 @@
+//! Blocks that are built are blocks that an import accepts.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing helper fails the test")]
+
+use std::sync::{Arc, atomic::AtomicBool};
+
+use alloy_consensus::{SignableTransaction as _, TxLegacy};
+use alloy_eips::eip4895::Withdrawal;
+use alloy_genesis::GenesisAccount;
+use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, keccak256};
+use chain_backend::{
+    Backend as _, BuildError, ChainBuilder, Draft, Importer, SealCaches, Store, StoreOptions,
+    Transaction,
+};
+use consensus::{ChainSpec, Genesis};
+use secp256k1::{Message, SecretKey, ecdsa::RecoverableSignature};
+use tempfile::TempDir;
+
+const KEY: B256 = B256::repeat_byte(0x11);
+const PAYEE: Address = Address::repeat_byte(0x77);
+const ETHER: u64 = 1_000_000_000_000_000_000;
+
+fn key_address() -> Address {
+    let key = SecretKey::from_secret_bytes(KEY.0).unwrap();
+    let point = secp256k1::PublicKey::from_secret_key(&key).serialize_uncompressed();
+    Address::from_raw_public_key(&point[1..])
+}
+
+/// A genesis with this `config`; its signer and rich account is [`key_address`].
+fn genesis(config: &str) -> Genesis {
+    let owner = key_address();
+    let extra = format!("0x{}{:x}{}", "00".repeat(32), owner, "00".repeat(65));
+    let extra = if config.contains("clique") { extra } else { "0x".into() };
+    let json = format!(
+        r#"{{"config": {config}, "difficulty": "0x1", "gasLimit": "0x1c9c380",
+            "extraData": "{extra}", "alloc": {{"{owner}": {{"balance": "0x8ac7230489e80000"}}}}}}"#
+    );
+    Genesis::parse(json.as_bytes()).unwrap()
+}
+
+fn store(genesis: &Genesis) -> (TempDir, Arc<Store>, Arc<ChainSpec>) {
+    let accounts = genesis.alloc.accounts().iter().map(|(address, account)| {
+        (*address, GenesisAccount { balance: account.balance, ..GenesisAccount::default() })
+    });
+    let directory = tempfile::tempdir().unwrap();
+    let mut header = None;
+    let data = directory.path().join("data");
+    let options = StoreOptions::default();
+    let store = Store::create(&data, &options, false, accounts, |root| {
+        header.insert(genesis.header(root)).clone()
+    });
+    let spec = genesis.spec(&header.unwrap()).unwrap();
+    (directory, Arc::new(store.unwrap()), Arc::new(spec))
+}
+
+fn transfer(nonce: u64) -> Transaction {
+    let transaction = TxLegacy {
+        chain_id: Some(1337),
+        nonce,
+        gas_price: 10_000_000_000,
+        gas_limit: 21_000,
+        to: TxKind::Call(PAYEE),
+        value: U256::from(ETHER),
+        input: Bytes::new(),
+    };
+    let key = SecretKey::from_secret_bytes(KEY.0).unwrap();
+    let message = Message::from_digest(transaction.signature_hash().0);
+    let (id, bytes) =
+        RecoverableSignature::sign_ecdsa_recoverable(message, &key).serialize_compact();
+    let signature = Signature::from_bytes_and_parity(&bytes, id.to_u8() == 1);
+    transaction.into_signed(signature).into()
+}
+
+fn draft(number: u64, transactions: Vec<Transaction>) -> Draft {
+    Draft {
+        timestamp: number * 10,
+        gas_limit: 30_000_000,
+        beneficiary: Address::ZERO,
+        transactions,
+        withdrawals: Vec::new(),
+    }
+}
+
+fn importer(store: &Arc<Store>, spec: &Arc<ChainSpec>) -> Importer {
+    Importer::new(Arc::clone(store), Arc::clone(spec), SealCaches::new(true))
+}
+
+fn balance(store: &Store, address: Address) -> U256 {
+    let snapshot = store.snapshot();
+    let state = snapshot.state(&snapshot.head().hash).unwrap().unwrap();
+    state.account(&keccak256(address)).unwrap().map_or(U256::ZERO, |account| account.balance)
+}
+
+/// Builds three blocks, and imports their export into a second store.
+#[track_caller]
+fn check(config: &str, withdrawn_gwei: u64) {
+    let genesis = genesis(config);
+    let (directory, built, spec) = store(&genesis);
+    let mut builder =
+        ChainBuilder::new(Arc::clone(&built), Arc::clone(&spec), importer(&built, &spec))
+            .with_signer(KEY, key_address());
+    for number in 1..=3 {
+        let mut draft = draft(number, vec![transfer(number - 1)]);
+        let amount = withdrawn_gwei;
+        draft.withdrawals = vec![Withdrawal { address: PAYEE, amount, ..Withdrawal::default() }];
+        builder.extend(&built.head().hash, draft).unwrap();
+    }
+    assert_eq!(built.head().number, 3);
+    let paid = U256::from(ETHER) + U256::from(withdrawn_gwei) * U256::from(1_000_000_000_u64);
+    assert_eq!(balance(&built, PAYEE), paid * U256::from(3));
+
+    let file = directory.path().join("chain.rlp");
+    built.export(&file, 1, 3, &mut |_| ()).unwrap();
+    let (_directory, copy, spec) = store(&genesis);
+    let stop = AtomicBool::new(false);
+    importer(&copy, &spec).import_file(&file, &stop, &mut |_| ()).unwrap();
+    assert_eq!(copy.head(), built.head());
+    assert_eq!(balance(&copy, PAYEE), paid * U256::from(3));
+}
+
+const LONDON: &str = r#""chainId": 1337, "homesteadBlock": 0, "eip150Block": 0, "eip155Block": 0,
+    "eip158Block": 0, "byzantiumBlock": 0, "constantinopleBlock": 0, "petersburgBlock": 0,
+    "istanbulBlock": 0, "berlinBlock": 0, "londonBlock": 0"#;
+
+#[test]
+fn a_clique_chain_is_sealed_by_its_signer() {
+    check(&format!(r#"{{{LONDON}, "clique": {{"period": 0, "epoch": 2}}}}"#), 0);
+}
+
+#[test]
+fn a_proof_of_work_chain_has_the_right_difficulties() {
+    check(&format!(r#"{{{LONDON}, "ethash": {{}}}}"#), 0);
+}
+
+#[test]
+fn a_merged_chain_has_withdrawals_and_blob_fields() {
+    let merged = r#""terminalTotalDifficulty": 0, "shanghaiTime": 0, "cancunTime": 0"#;
+    check(&format!("{{{LONDON}, {merged}}}"), 5);
+}
+
+#[test]
+fn a_transaction_that_cannot_be_included_is_an_error_and_leaves_the_chain_as_it_is() {
+    let genesis = genesis(&format!(r#"{{{LONDON}, "ethash": {{}}}}"#));
+    let (_directory, store, spec) = store(&genesis);
+    let mut builder =
+        ChainBuilder::new(Arc::clone(&store), Arc::clone(&spec), importer(&store, &spec));
+    let error = builder.extend(&store.head().hash, draft(1, vec![transfer(7)])).unwrap_err();
+    assert!(matches!(error, BuildError::Execution(_)), "{error}");
+    assert_eq!(store.head().number, 0);
+    builder.extend(&store.head().hash, draft(1, vec![transfer(0)])).unwrap();
+    assert_eq!(store.head().number, 1);
+}
