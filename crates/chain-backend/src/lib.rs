@@ -4,11 +4,13 @@
 #![deny(unsafe_code)]
 
 mod backend;
+mod bloom_bits;
 mod chain_builder;
 mod error;
 mod execute;
 mod export;
 mod import;
+pub mod memory;
 mod senders;
 mod state;
 mod store;
@@ -29,6 +31,7 @@ pub use import::{
 pub use senders::{SenderError, recover_senders};
 pub use state::{Account, AccountChange, AccountInfo, StateChanges, WorkingState};
 pub use store::{
-    Batch, ExecutedBlock, KEPT_STATES, Kv, KvSnapshot, MERGE_BATCH, RedbKv, StateCommit, Store,
-    StoreOptions, StoreWorkingState, Table, writes_so_far,
+    Batch, ExecutedBlock, HelperStep, HelperTrieBuilder, HelperTrieParameters, KEPT_STATES, Kv,
+    KvSnapshot, MERGE_BATCH, RedbKv, StateCommit, Stats, Store, StoreOptions, StoreWorkingState,
+    Table, VerifyProgress, VerifyReport, writes_so_far,
 };

@@ -46,7 +46,8 @@ fn chain(name: &str) -> Chain {
         (*address, account)
     });
     let directory = tempfile::tempdir().unwrap();
-    let options = StoreOptions { node_cache: 1 << 20, page_cache: 1 << 20 };
+    let options =
+        StoreOptions { node_cache: 1 << 20, page_cache: 1 << 20, ..StoreOptions::default() };
     let mut header = None;
     let data = directory.path().join("data");
     let store = Store::create(&data, &options, false, accounts, |root| {

@@ -1,108 +1,260 @@
-//! The store as its users see it.
+//! The store against the generated chain in memory.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeMap;
+mod common;
 
-use alloy_consensus::Header;
-use alloy_genesis::GenesisAccount;
-use alloy_primitives::{Address, B256, U256, keccak256};
+use std::{fs::OpenOptions, sync::Arc};
+
+use alloy_primitives::B256;
 use chain_backend::{
-    AccountChange, AccountInfo, Backend, BackendError, ExecutedBlock, StateChanges, Store,
-    StoreOptions, WorkingState,
+    Backend, BackendError, HelperStep, HelperTrieBuilder, HelperTrieKind, KEPT_STATES, MERGE_BATCH,
+    Store, memory::Generator,
 };
+use common::{
+    SECTIONS, add, assert_same, assert_same_state, create, execute, memory, open, options,
+};
+use merkle_trie::NodeSet;
 
-fn alloc() -> BTreeMap<Address, GenesisAccount> {
-    (1u8..100)
-        .map(|n| (Address::repeat_byte(n), GenesisAccount::default().with_balance(U256::from(n))))
-        .collect()
+#[test]
+fn a_long_chain_reads_as_it_was_made_and_keeps_the_last_states() {
+    let directory = tempfile::tempdir().unwrap();
+    let blocks = Generator::new(1).chain(2 * (KEPT_STATES + MERGE_BATCH) + 50);
+    let mut store = create(directory.path(), false);
+    for block in blocks.iter().skip(1) {
+        add(&store, block);
+        if block.header.number.is_multiple_of(197) {
+            drop(store);
+            store = open(directory.path());
+        }
+    }
+    let snapshot = store.snapshot();
+    assert_same(&*snapshot, &blocks, &memory(&blocks));
+    for block in blocks.iter().rev().take(usize::try_from(KEPT_STATES).unwrap()).step_by(9) {
+        assert_same_state(&*snapshot, block);
+    }
+    for block in blocks.iter().take(100) {
+        assert!(snapshot.state(&block.hash).unwrap().is_none(), "{}", block.header.number);
+    }
+    assert_eq!(snapshot.state(&B256::repeat_byte(1)).unwrap().map(|state| state.root()), None);
 }
 
-fn genesis(state_root: B256) -> Header {
-    Header { state_root, difficulty: U256::from(1), ..Header::default() }
+#[test]
+fn a_snapshot_shows_what_it_showed_while_the_chain_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut generator = Generator::new(2);
+    let blocks = generator.chain(600);
+    let store = create(directory.path(), false);
+    for block in &blocks[1..=150] {
+        add(&store, block);
+    }
+    let snapshot = store.snapshot();
+    for block in &blocks[151..] {
+        add(&store, block);
+    }
+    let then = &blocks[..=150];
+    assert_same(&*snapshot, then, &memory(then));
+    then.iter().rev().take(128).step_by(9).for_each(|block| assert_same_state(&*snapshot, block));
 }
 
-fn child(store: &Store, number: u64, parent: B256) -> ExecutedBlock {
-    let mut state = store.working_state(&parent).unwrap();
-    let change = AccountChange {
-        account: Some(AccountInfo { nonce: number, balance: U256::from(7), code_hash: B256::ZERO }),
-        storage: BTreeMap::from([(U256::from(number % 10), U256::from(number))]),
-        ..AccountChange::default()
-    };
-    state.apply(&StateChanges::from([(Address::repeat_byte(200), change)])).unwrap();
-    let state = state.commit().unwrap();
-    let header = Header {
-        number,
-        parent_hash: parent,
-        state_root: state.root,
-        difficulty: U256::from(1),
-        ..Header::default()
-    };
-    let header = alloy_rlp::encode(header);
-    ExecutedBlock {
-        hash: keccak256(&header),
-        number,
-        parent,
-        header,
-        body: vec![0xc2, 0xc0, 0xc0],
-        receipts: vec![0xc0],
-        transactions: Vec::new(),
-        total_difficulty: U256::from(number + 1),
-        state,
+#[test]
+fn side_chains_keep_their_states_and_can_become_canonical() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut generator = Generator::new(3);
+    let trunk = generator.chain(300);
+    let store = create(directory.path(), false);
+    for block in &trunk[1..] {
+        add(&store, block);
+    }
+    let mut side = vec![Arc::clone(&trunk[200])];
+    for _ in 0..120 {
+        let next = generator.child(side.last().unwrap());
+        store.insert(execute(&store, &next)).unwrap();
+        side.push(next);
+    }
+    let all: Vec<_> = trunk.iter().chain(&side).cloned().collect();
+    let oracle = memory(&trunk);
+    side.iter().skip(1).for_each(|block| oracle.push(Arc::clone(block)));
+    trunk.iter().skip(201).for_each(|block| oracle.push(Arc::clone(block)));
+    assert_same(&*store.snapshot(), &all, &oracle);
+    side.iter().step_by(9).for_each(|block| assert_same_state(&*store.snapshot(), block));
+
+    store.set_head(&side[120].hash).unwrap();
+    oracle.push(Arc::clone(&side[120]));
+    assert_same(&*store.snapshot(), &all, &oracle);
+    drop(store);
+    let store = open(directory.path());
+    assert_same(&*store.snapshot(), &all, &oracle);
+    all.iter().skip(200).step_by(9).for_each(|block| assert_same_state(&*store.snapshot(), block));
+
+    // And so far on that the old trunk's states go.
+    let mut head = Arc::clone(&side[120]);
+    for _ in 0..200 {
+        head = generator.child(&head);
+        oracle.push(Arc::clone(&head));
+        add(&store, &head);
+    }
+    assert_same(&*store.snapshot(), &all, &oracle);
+    assert!(store.snapshot().state(&trunk[250].hash).unwrap().is_none());
+    let refused = store.set_head(&trunk[300].hash).unwrap_err();
+    assert!(matches!(refused, BackendError::StateNotKept(_)), "{refused}");
+    let refused = store.working_state(&trunk[250].hash).unwrap_err();
+    assert!(matches!(refused, BackendError::StateNotKept(_)), "{refused}");
+    let refused = store.set_head(&B256::repeat_byte(1)).unwrap_err();
+    assert!(matches!(refused, BackendError::UnknownBlock(_)), "{refused}");
+}
+
+#[test]
+fn an_archive_proves_every_state_and_reorganises_below_its_base() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut generator = Generator::new(4);
+    let trunk = generator.chain(700);
+    let mut store = create(directory.path(), true);
+    for block in &trunk[1..] {
+        add(&store, block);
+    }
+    trunk.iter().step_by(41).for_each(|block| assert_same_state(&*store.snapshot(), block));
+
+    let oracle = memory(&trunk);
+    let mut side = vec![Arc::clone(&trunk[100])];
+    for _ in 0..650 {
+        let next = generator.child(side.last().unwrap());
+        store.insert(execute(&store, &next)).unwrap();
+        side.push(next);
+    }
+    store.set_head(&side[650].hash).unwrap();
+    side.iter().skip(1).for_each(|block| oracle.push(Arc::clone(block)));
+    let all: Vec<_> = trunk.iter().chain(&side).cloned().collect();
+    for _ in 0..2 {
+        let snapshot = store.snapshot();
+        assert_same(&*snapshot, &all, &oracle);
+        trunk.iter().take(100).step_by(19).for_each(|block| assert_same_state(&*snapshot, block));
+        side.iter().step_by(41).for_each(|block| assert_same_state(&*snapshot, block));
+        drop((snapshot, store));
+        store = open(directory.path());
+    }
+    // And back again.
+    store.set_head(&trunk[700].hash).unwrap();
+    oracle.push(Arc::clone(&trunk[700]));
+    assert_same(&*store.snapshot(), &all, &oracle);
+    trunk.iter().step_by(41).for_each(|block| assert_same_state(&*store.snapshot(), block));
+}
+
+#[test]
+fn a_journal_cut_anywhere_leaves_whole_blocks_and_can_be_continued() {
+    let blocks = Generator::new(5).chain(30);
+    let oracle = memory(&blocks);
+    for file in ["journal", "bodies", "receipts", "changes"] {
+        for lost in [1, 40, 1000] {
+            let directory = tempfile::tempdir().unwrap();
+            let store = create(directory.path(), false);
+            blocks.iter().skip(1).for_each(|block| add(&store, block));
+            drop(store);
+            let path = directory.path().join(format!("{file}-00000.seg"));
+            let file = OpenOptions::new().write(true).open(&path).unwrap();
+            file.set_len(file.metadata().unwrap().len() - lost).unwrap();
+
+            let store = open(directory.path());
+            let head = usize::try_from(store.head().number).unwrap();
+            assert!(head < 31, "{head}");
+            let kept = &blocks[..=head];
+            assert_same(&*store.snapshot(), kept, &memory(kept));
+            for block in &blocks[1..] {
+                add(&store, block);
+            }
+            assert_same(&*store.snapshot(), &blocks, &oracle);
+            blocks.iter().step_by(7).for_each(|block| assert_same_state(&*store.snapshot(), block));
+        }
     }
 }
 
 #[test]
-fn what_was_stored_is_there_after_a_restart() {
+fn helper_tries_are_those_of_a_trie_built_afresh() {
     let directory = tempfile::tempdir().unwrap();
-    let options = StoreOptions::default();
-    let store = Store::create(directory.path(), &options, false, alloc(), genesis).unwrap();
-    let mut parent = store.genesis_hash();
-    for number in 1..=600 {
-        let block = child(&store, number, parent);
-        parent = block.hash;
-        store.insert(block).unwrap();
-        store.set_head(&parent).unwrap();
+    let mut generator = Generator::new(6);
+    let trunk = generator.chain(300);
+    let store = Arc::new(create(directory.path(), false));
+    for block in &trunk[1..] {
+        add(&store, block);
     }
-    let head = store.head();
+    let oracle = memory(&trunk);
+    build_all(&store);
+    assert_same_helper_tries(&store, &oracle, 4);
+
+    // A section whose blocks are not canonical any more is built again.
+    let mut head = Arc::clone(&trunk[230]);
+    for _ in 0..100 {
+        head = generator.child(&head);
+        store.insert(execute(&store, &head)).unwrap();
+        oracle.push(Arc::clone(&head));
+    }
+    store.set_head(&head.hash).unwrap();
+    assert_eq!(store.snapshot().helper_trie_sections(HelperTrieKind::Bloom), 3);
+    build_all(&store);
+    assert_same_helper_tries(&store, &oracle, 4);
     drop(store);
-    let store = Store::open(directory.path(), &options, None).unwrap();
-    assert_eq!(store.head(), head);
-    let snapshot = store.snapshot();
-    let key = keccak256(Address::repeat_byte(200));
-    for number in [0, 1, 300, 471, 472, 473, 599, 600] {
-        let hash = snapshot.canonical_hash(number).unwrap().unwrap();
-        let Some(state) = snapshot.state(&hash).unwrap() else {
-            assert!(number <= 472, "{number}");
-            continue;
-        };
-        assert_eq!(state.account(&key).unwrap().unwrap().nonce, number);
-        let slot = keccak256(U256::from(number % 10).to_be_bytes::<32>());
-        assert_eq!(state.storage(&key, &slot).unwrap(), U256::from(number));
+    assert_same_helper_tries(&open(directory.path()), &oracle, 4);
+}
+
+fn build_all(store: &Arc<Store>) {
+    let mut builder = HelperTrieBuilder::new(Arc::clone(store));
+    // Each step reads or builds, so this many are enough.
+    let steps: Vec<_> = (0..100).map(|_| builder.step().unwrap()).collect();
+    assert_eq!(steps.last(), Some(&HelperStep::Idle));
+}
+
+fn assert_same_helper_tries(store: &Store, oracle: &impl Backend, sections: u64) {
+    let (found, expected) = (store.snapshot(), oracle.snapshot());
+    assert_eq!(found.checkpoint().unwrap(), expected.checkpoint().unwrap());
+    for kind in [HelperTrieKind::CanonicalHash, HelperTrieKind::Bloom] {
+        assert_eq!(found.helper_trie_sections(kind), sections);
+        assert_eq!(expected.helper_trie_sections(kind), sections);
+        for section in 0..=sections {
+            for position in [0, 63, 200] {
+                let number = section * SECTIONS.section + position;
+                let bit = [&[1, 0x77][..], &(position % 4).to_be_bytes()].concat();
+                let key = match kind {
+                    HelperTrieKind::CanonicalHash => number.to_be_bytes().to_vec(),
+                    HelperTrieKind::Bloom => bit,
+                };
+                let prove = |from: &dyn chain_backend::Snapshot, level| {
+                    let mut nodes = NodeSet::default();
+                    let built = from.prove_helper(kind, section, &key, level, &mut nodes).unwrap();
+                    (built, nodes.payload().to_vec())
+                };
+                for level in [0, 2] {
+                    let proof = prove(&*found, level);
+                    assert_eq!(proof, prove(&*expected, level), "{kind:?} {section} {key:?}");
+                }
+            }
+        }
     }
 }
 
 #[test]
 fn a_second_process_is_refused_with_the_first_ones_number() {
     let directory = tempfile::tempdir().unwrap();
-    let options = StoreOptions::default();
-    let store = Store::create(directory.path(), &options, false, alloc(), genesis).unwrap();
-    let refused = Store::open(directory.path(), &options, None).expect_err("two at once");
-    let BackendError::Locked { pid, .. } = refused else { unreachable!("{refused}") };
-    assert_eq!(pid, std::process::id().to_string());
+    let store = create(directory.path(), false);
+    let refused = Store::open(directory.path(), &options(), None).unwrap_err();
+    let pid = std::process::id();
+    assert!(refused.to_string().contains(&format!("in use by process {pid}")), "{refused}");
     drop(store);
-    Store::open(directory.path(), &options, None).unwrap();
+    open(directory.path());
 }
 
 #[test]
 fn a_directory_of_another_genesis_is_refused_with_both_hashes() {
     let directory = tempfile::tempdir().unwrap();
-    let options = StoreOptions::default();
-    let store = Store::create(directory.path(), &options, false, alloc(), genesis).unwrap();
-    let stored = store.genesis_hash();
-    drop(store);
+    let stored = create(directory.path(), false).genesis_hash();
     let given = B256::repeat_byte(9);
-    let refused = Store::open(directory.path(), &options, Some(given)).expect_err("another chain");
-    assert!(refused.to_string().contains(&stored.to_string()), "{refused}");
-    assert!(refused.to_string().contains(&given.to_string()), "{refused}");
+    let refused = Store::open(directory.path(), &options(), Some(given)).unwrap_err().to_string();
+    assert!(refused.contains(&stored.to_string()), "{refused}");
+    assert!(refused.contains(&given.to_string()), "{refused}");
+}
+
+#[test]
+fn a_directory_without_a_chain_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let refused = Store::open(directory.path(), &options(), None).unwrap_err().to_string();
+    assert!(refused.contains("lesd init"), "{refused}");
 }

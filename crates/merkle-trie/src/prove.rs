@@ -106,12 +106,13 @@ pub(crate) fn descend<'a, 'k>(node: &'a [u8], mut rest: &'k [u8]) -> Option<Step
     }
 }
 
-/// Shows every stored node under a root, parents first, with its path (one nibble a byte), and
-/// every value with its key's nibbles. Memory is bounded by the depth.
+/// Reads a trie in the order of its keys, as far as `enter` says: it is asked before a stored node
+/// is read, with the node's path (one nibble a byte) and hash. `value` is shown every entry, with
+/// the nibbles of its key. Memory is bounded by the depth.
 pub fn walk_all<S: NodeSource>(
     source: &S,
     root: B256,
-    mut node: impl FnMut(&[u8], &B256, &Bytes),
+    mut enter: impl FnMut(&[u8], &B256) -> bool,
     mut value: impl FnMut(&[u8], &[u8]),
 ) -> Result<(), TrieError<S::Error>> {
     if root == EMPTY_ROOT {
@@ -119,8 +120,10 @@ pub fn walk_all<S: NodeSource>(
     }
     let mut pending = vec![(Vec::new(), root)];
     while let Some((path, hash)) = pending.pop() {
+        if !enter(&path, &hash) {
+            continue;
+        }
         let bytes = fetch(source, &path, &hash)?;
-        node(&path, &hash, &bytes);
         let start = pending.len();
         spread(&bytes, path.clone(), &mut pending, &mut value)
             .ok_or(TrieError::Malformed { path, hash })?;

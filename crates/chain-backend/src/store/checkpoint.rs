@@ -8,10 +8,11 @@ use std::{
 use alloy_primitives::{B256, Bytes};
 
 use super::{
+    body::transaction_hashes,
     insert::{Layer, Writer},
     key::{Fields, NodeKey, put_string},
     kv::{Batch, Table},
-    open::{Position, transaction_hashes},
+    open::Position,
     record::{BlockEntry, StateCommit, keccak},
     view::Base,
 };

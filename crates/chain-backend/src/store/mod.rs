@@ -23,11 +23,14 @@
 //! It happens every [`MERGE_BATCH`] blocks. [`Store::flush`] syncs the segments: what was
 //! inserted before it survives a power failure; a kill alone loses nothing that was appended.
 
+mod body;
 mod cache;
 mod canonical;
 mod checkpoint;
 mod fault;
 mod genesis;
+mod helper;
+mod helper_build;
 mod insert;
 mod key;
 mod kv;
@@ -38,10 +41,12 @@ mod open;
 mod record;
 mod segment;
 mod snapshot;
+mod stats;
+mod verify;
 mod view;
 mod working;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use alloy_primitives::{B256, U256};
 use parking_lot::{Mutex, RwLock};
@@ -50,9 +55,13 @@ use crate::{Backend, BackendError, Head, ReadHint, Snapshot};
 use view::View;
 
 pub use fault::writes_so_far;
+pub use helper::HelperTrieParameters;
+pub use helper_build::{HelperStep, HelperTrieBuilder};
 pub use kv::{Batch, Kv, KvSnapshot, Table};
 pub use kv_redb::RedbKv;
 pub use record::StateCommit;
+pub use stats::Stats;
+pub use verify::{VerifyProgress, VerifyReport};
 pub use working::StoreWorkingState;
 
 /// States that are always kept: the head's and those of the blocks before it. LES promises the
@@ -71,12 +80,14 @@ pub struct StoreOptions {
     pub node_cache: usize,
     /// Bytes for the key-value engine's pages.
     pub page_cache: usize,
+    /// Always [`HelperTrieParameters::SERVER`], but for tests; one directory, one choice.
+    pub helper: HelperTrieParameters,
 }
 
 impl Default for StoreOptions {
     /// 64 MiB of nodes hold the five top levels of a trie of a million accounts and more.
     fn default() -> Self {
-        Self { node_cache: 64 << 20, page_cache: 256 << 20 }
+        Self { node_cache: 64 << 20, page_cache: 256 << 20, helper: HelperTrieParameters::SERVER }
     }
 }
 
@@ -105,6 +116,7 @@ pub struct ExecutedBlock {
 
 /// Chain and state on disk: one writer at a time, any number of readers.
 pub struct Store {
+    directory: PathBuf,
     writer: Mutex<insert::Writer>,
     published: RwLock<Arc<View>>,
     _lock: lock::DirectoryLock,

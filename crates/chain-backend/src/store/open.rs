@@ -5,14 +5,15 @@ use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 use alloy_consensus::Header;
 use alloy_genesis::GenesisAccount;
 use alloy_primitives::{Address, B256};
-use alloy_rlp::Header as RlpHeader;
 use parking_lot::{Mutex, RwLock};
 
 use super::{
     Store, StoreOptions,
+    body::transaction_hashes,
     cache::NodeCache,
     canonical::Canonical,
     genesis,
+    helper::load_sections,
     insert::{Layer, Writer},
     key::{Fields, put_location},
     kv::{Batch, Kv, KvSnapshot, Table},
@@ -87,7 +88,7 @@ impl Store {
         fs::write(&version, format!("{VERSION}\n"))
             .map_err(|error| io_error("write", &version, error))?;
         sync_directory(directory)?;
-        Self::start(kv, segments, options, lock)
+        Self::start(directory, kv, segments, options, lock)
     }
 
     /// Opens a store. With a genesis hash given, a directory of another chain is refused.
@@ -106,7 +107,7 @@ impl Store {
         if Position::load(&*kv.snapshot()?)?.is_none() {
             return Err(absent());
         }
-        let store = Self::start(kv, open_segments(directory)?, options, lock)?;
+        let store = Self::start(directory, kv, open_segments(directory)?, options, lock)?;
         match genesis {
             Some(given) if given != store.genesis_hash() => {
                 Err(BackendError::OtherGenesis { stored: store.genesis_hash(), given })
@@ -116,13 +117,19 @@ impl Store {
     }
 
     fn start(
+        directory: &Path,
         kv: RedbKv,
         segments: Segments,
         options: &StoreOptions,
         lock: DirectoryLock,
     ) -> Result<Self, BackendError> {
         let writer = Writer::recover(Box::new(kv), segments, options)?;
-        Ok(Self { published: RwLock::new(writer.view()), writer: Mutex::new(writer), _lock: lock })
+        Ok(Self {
+            directory: directory.to_path_buf(),
+            published: RwLock::new(writer.view()),
+            writer: Mutex::new(writer),
+            _lock: lock,
+        })
     }
 }
 
@@ -138,6 +145,7 @@ impl Writer {
             .ok_or_else(|| BackendError::NotInitialised("the directory".into()))?;
         let base = position.base;
         let archive = snapshot.get(Table::Meta, ARCHIVE_KEY)?.is_some();
+        let helper_sections = load_sections(&*snapshot)?;
         let canonical = Canonical::stored(base.number + 1);
         let absent = || BackendError::Corrupt("the canonical index lacks block 0".into());
         let genesis = canonical.get(0, &*snapshot)?.ok_or_else(absent)?;
@@ -156,6 +164,8 @@ impl Writer {
             base,
             genesis_hash: genesis.hash,
             archive,
+            helper: options.helper,
+            helper_sections: Arc::new(helper_sections),
         };
         let entry = view.block(&base.hash)?.ok_or(BackendError::UnknownBlock(base.hash))?;
         view.head.total_difficulty = entry.total_difficulty;
@@ -335,22 +345,4 @@ fn clear(directory: &Path) -> Result<(), BackendError> {
         }
     }
     Ok(())
-}
-
-/// Hashes of the transactions in a body's RLP; `None` if it is malformed.
-pub(super) fn transaction_hashes(body: &[u8]) -> Option<Vec<B256>> {
-    let mut rest = RlpHeader::decode_bytes(&mut { body }, true).ok()?;
-    let mut rest = RlpHeader::decode_bytes(&mut rest, true).ok()?;
-    let mut hashes = Vec::new();
-    while !rest.is_empty() {
-        let start = rest;
-        let header = RlpHeader::decode(&mut rest).ok()?;
-        let (payload, behind) = rest.split_at_checked(header.payload_length)?;
-        rest = behind;
-        // A legacy transaction is a list and hashed whole; a typed one is a string and hashed
-        // without the string's header (EIP-2718).
-        let whole = start.get(..start.len() - rest.len())?;
-        hashes.push(keccak(if header.list { whole } else { payload }));
-    }
-    Some(hashes)
 }

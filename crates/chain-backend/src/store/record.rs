@@ -100,10 +100,17 @@ impl JournalRecord {
     }
 }
 
-/// The length of a block record before the header.
+/// Where the header stands in a block's record.
 pub(super) fn header_location(record: Location, header: usize) -> Option<Location> {
     let length = u32::try_from(header).ok()?;
     Some(Location { offset: record.end().checked_sub(length.into())?, length })
+}
+
+/// The record of a block whose header stands here.
+pub(super) fn record_location(hash: &B256, entry: &BlockEntry) -> Option<Location> {
+    let prefix = u32::try_from(JournalRecord::block_prefix(hash, entry).len()).ok()?;
+    let offset = entry.header.offset.checked_sub(prefix.into())?;
+    Some(Location { offset, length: entry.header.length.checked_add(prefix)? })
 }
 
 /// What a block changes in the stored state.

@@ -99,22 +99,23 @@ impl Snapshot for StoreSnapshot {
     }
 
     fn helper_trie_sections(&self, _kind: HelperTrieKind) -> u64 {
-        0
+        // Both kinds are built together. What cannot be read is not offered.
+        self.view.canonical_sections().map_or(0, |sections| sections.len() as u64)
     }
 
     fn prove_helper(
         &self,
-        _kind: HelperTrieKind,
-        _section: u64,
-        _key: &[u8],
-        _from_level: usize,
-        _nodes: &mut NodeSet,
+        kind: HelperTrieKind,
+        section: u64,
+        key: &[u8],
+        from_level: usize,
+        nodes: &mut NodeSet,
     ) -> Result<bool, BackendError> {
-        Ok(false)
+        self.view.prove_helper(kind, section, key, from_level, nodes)
     }
 
     fn checkpoint(&self) -> Result<Option<Checkpoint>, BackendError> {
-        Ok(None)
+        self.view.checkpoint()
     }
 }
 

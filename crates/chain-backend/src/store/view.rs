@@ -14,6 +14,7 @@ use parking_lot::RwLock;
 use super::{
     cache::NodeCache,
     canonical::Canonical,
+    helper::{BuiltSection, HelperTrieParameters},
     key::{Fields, NodeKey},
     kv::{KvSnapshot, Table},
     record::{BlockEntry, keccak},
@@ -63,6 +64,8 @@ pub(super) struct View {
     pub(super) base: Base,
     pub(super) genesis_hash: B256,
     pub(super) archive: bool,
+    pub(super) helper: HelperTrieParameters,
+    pub(super) helper_sections: Arc<Vec<BuiltSection>>,
 }
 
 /// A state that can be read: its root, and the block number if it is older than the base.
@@ -110,11 +113,15 @@ impl View {
     }
 
     pub(super) fn code(&self, hash: &B256) -> Result<Option<Bytes>, BackendError> {
+        self.content(Table::Code, hash)
+    }
+
+    /// Content of a table that is kept by hash, or of memory.
+    pub(super) fn content(&self, table: Table, hash: &B256) -> Result<Option<Bytes>, BackendError> {
         if let Some(found) = self.recent(hash) {
             return Ok(Some(found));
         }
-        let stored = self.kv.get(Table::Code, hash.as_slice())?;
-        self.checked(hash, stored)
+        self.checked(hash, self.kv.get(table, hash.as_slice())?)
     }
 
     pub(super) fn transaction(

@@ -54,8 +54,9 @@ impl StoreWorkingState {
         let mut nodes = BTreeMap::new();
         for (key, root) in &self.wiped {
             // Gone, unless the account's new trie has a node at the same path.
-            let gone = |path: &[u8], _: &B256, _: &Bytes| {
+            let gone = |path: &[u8], _: &B256| {
                 nodes.insert(NodeKey::new(Some(key), path), None);
+                true
             };
             walk_all(&self.source(Some(*key)), *root, gone, |_, _| ())?;
         }

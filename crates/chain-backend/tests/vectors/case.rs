@@ -57,7 +57,8 @@ fn check(test: &Value, config: consensus::ChainConfig) -> Result<(), String> {
     }
     let spec = ChainSpec::new(config, &genesis).map_err(|error| error.to_string())?;
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let options = StoreOptions { node_cache: 1 << 20, page_cache: 1 << 20 };
+    let options =
+        StoreOptions { node_cache: 1 << 20, page_cache: 1 << 20, ..StoreOptions::default() };
     let root = genesis.state_root;
     let accounts = accounts(&test["pre"])?;
     let mut built = B256::ZERO;
