@@ -30,7 +30,7 @@ func (s *session) ethereumjs() error {
 		"--sync=light", "--gethGenesis="+c.genesis(), "--dataDir="+filepath.Join(s.folder, "js"),
 		"--bootnodes="+from.enode, "--port="+strconv.Itoa(port), "--minPeers=1",
 		"--discDns=false", "--discV4=true", "--rpc=false", "--rpcEngine=false",
-		"--logLevel=debug", "--logFile=false")
+		"--logLevel=debug", "--logRotate=false", "--logFile="+filepath.Join(s.folder, "js.log"))
 	if err != nil {
 		return err
 	}
