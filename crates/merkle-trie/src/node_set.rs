@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use alloy_primitives::B256;
 
-/// Trie nodes in the order of their first use, each once, already as an RLP list payload.
+/// Trie nodes in the order of their first use, each once. A node is RLP already, and goes into the
+/// list as it is, not as a byte string (as go-ethereum sends it).
 #[derive(Debug, Default)]
 pub struct NodeSet {
     seen: BTreeSet<B256>,
@@ -15,11 +16,11 @@ impl NodeSet {
     /// Adds a node, unless it is here already.
     pub fn insert(&mut self, hash: B256, node: &[u8]) {
         if self.seen.insert(hash) {
-            alloy_rlp::Encodable::encode(node, &mut self.payload);
+            self.payload.extend_from_slice(node);
         }
     }
 
-    /// The nodes as the payload of an RLP list of byte strings, without the list header.
+    /// The nodes one after the other: the payload of an RLP list, without its header.
     pub fn payload(&self) -> &[u8] {
         &self.payload
     }

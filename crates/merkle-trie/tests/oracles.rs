@@ -58,7 +58,9 @@ fn decode(payload: &[u8]) -> Vec<Vec<u8>> {
     let mut rest = payload;
     let mut nodes = Vec::new();
     while !rest.is_empty() {
-        nodes.push(alloy_rlp::Header::decode_bytes(&mut rest, false).unwrap().to_vec());
+        let whole = rest;
+        alloy_rlp::Header::decode_bytes(&mut rest, true).unwrap();
+        nodes.push(whole[..whole.len() - rest.len()].to_vec());
     }
     nodes
 }
