@@ -43,6 +43,15 @@ impl GenesisAccount {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Alloc(Vec<(Address, GenesisAccount)>);
 
+impl IntoIterator for Alloc {
+    type Item = (Address, GenesisAccount);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
 impl Alloc {
     /// Sorts `accounts`.
     ///
