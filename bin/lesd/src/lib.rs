@@ -1,1 +1,32 @@
-//! placeholder
+//! The light-client server: sockets, tasks, the engine's lock, reader threads, the clock.
+//!
+//! Everything that decides lives in the crates this one joins. `main` parses the command line and
+//! calls in here; tests start a [`Node`] in their own process, on port 0.
+#![forbid(unsafe_code)]
+
+mod announce;
+pub mod args;
+pub mod bundled;
+pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod data_directory;
+pub mod discovery;
+mod driver;
+mod handshake;
+mod helper_tries;
+mod inbox;
+mod listener;
+pub mod log;
+mod log_limit;
+mod node;
+mod peer;
+mod readers;
+mod scratch;
+mod serve;
+mod session;
+pub mod settings;
+mod status;
+
+pub use node::{Handle, Node, Parts, StartError};
+pub use serve::NO_RELAY;

@@ -1,0 +1,183 @@
+//! `lesd node`.
+
+use std::{
+    io::Write as _,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use tokio::{
+    net::{TcpListener, UdpSocket},
+    signal::unix::{SignalKind, signal},
+};
+use tracing::{info, warn};
+
+use super::{Failure, import, settings};
+use crate::{
+    Node, Parts,
+    args::NodeArgs,
+    bundled,
+    config::Config,
+    data_directory::{self, Chain},
+    helper_tries, log,
+};
+
+/// A test of clients sets this to 1: one bit of every state proof is then wrong.
+const CORRUPT_PROOFS: &str = "LESD_TEST_FLIP_PROOF_BYTE";
+
+pub(super) fn run(args: NodeArgs) -> Result<(), Failure> {
+    let settings = settings(args)?;
+    log::start(
+        log::level(settings.verbosity.unwrap_or(3)),
+        settings.log_format.unwrap_or_default(),
+    );
+    let config = Config::try_from(settings)?;
+    let temporary = match config.data_directory {
+        Some(_) => None,
+        None => Some(tempfile::Builder::new().prefix("lesd-").tempdir()?),
+    };
+    let directory = config
+        .data_directory
+        .clone()
+        .or_else(|| temporary.as_ref().map(|made| made.path().to_owned()))
+        .unwrap_or_default();
+    let chain = if temporary.is_some() {
+        bundled_chain(&directory, &config)?
+    } else {
+        own_chain(&directory, &config)?
+    };
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("lesd")
+        .build()?
+        .block_on(serve(&config, &directory, chain, temporary.is_some()))
+}
+
+fn bundled_chain(directory: &Path, config: &Config) -> Result<Chain, Failure> {
+    let named = Path::new("bundled genesis");
+    let text = bundled::GENESIS.as_bytes();
+    let (chain, _) =
+        data_directory::init_from(directory, text, named, config.archive, config.cache_bytes)?;
+    let blocks = directory.join("bundled.rlp.gz");
+    std::fs::write(&blocks, bundled::BLOCKS)?;
+    import::files(&chain, config.fake_pow, &[blocks], &AtomicBool::new(false))?;
+    Ok(chain)
+}
+
+fn own_chain(directory: &Path, config: &Config) -> Result<Chain, Failure> {
+    let cache = config.cache_bytes;
+    let chain = match &config.genesis {
+        Some(genesis) => data_directory::init(directory, genesis, config.archive, cache)?.0,
+        None => data_directory::open(directory, cache)?,
+    };
+    if config.archive && !chain.store.is_archive() {
+        return Err(format!(
+            "{} keeps the last 128 states only; make a new directory with `lesd init --archive`",
+            directory.display()
+        )
+        .into());
+    }
+    import::files(&chain, config.fake_pow, &config.imports, &AtomicBool::new(false))?;
+    Ok(chain)
+}
+
+async fn serve(
+    config: &Config,
+    directory: &Path,
+    chain: Chain,
+    is_bundled: bool,
+) -> Result<(), Failure> {
+    let key = data_directory::node_key(&config.key, directory)?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|error| port_error("TCP", config.listen, &error))?;
+    let tcp = listener.local_addr()?;
+    let discovery = if config.discovery {
+        let udp = SocketAddr::new(tcp.ip(), config.discovery_port.unwrap_or_else(|| tcp.port()));
+        let bound = UdpSocket::bind(udp).await.map_err(|error| port_error("UDP", udp, &error))?;
+        Some(bound)
+    } else {
+        None
+    };
+    let network_id = config.network_id.unwrap_or_else(|| chain.spec.chain_id());
+    let corrupt_proofs = std::env::var_os(CORRUPT_PROOFS).is_some_and(|value| value == "1");
+    if corrupt_proofs {
+        warn!("{CORRUPT_PROOFS} is set: every proof is wrong on purpose");
+    }
+    let head = chain.store.head();
+    info!(number = head.number, hash = %head.hash, td = %head.total_difficulty, "Loaded the chain");
+    let node = Node::new(Parts {
+        archive: chain.store.is_archive(),
+        backend: Arc::clone(&chain.store),
+        spec: Arc::clone(&chain.spec),
+        network_id,
+        key,
+        listener,
+        discovery,
+        max_peers: config.max_peers,
+        max_prefix_peers: config.max_prefix_peers,
+        corrupt_proofs,
+    })?;
+    introduce(&node, network_id, is_bundled, directory)?;
+    let builder = helper_tries::Builder::start(Arc::clone(&chain.store))?;
+    node.run(stop_signal()?).await?;
+    drop(builder);
+    chain.store.flush()?;
+    info!("Stopped");
+    Ok(())
+}
+
+fn port_error(kind: &str, address: SocketAddr, error: &std::io::Error) -> Failure {
+    format!("cannot listen on {kind} {address}: {error}; choose another with --addr and --port")
+        .into()
+}
+
+/// Done at SIGINT or SIGTERM.
+fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => info!("Got interrupt, shutting down"),
+            _ = terminate.recv() => info!("Got SIGTERM, shutting down"),
+        }
+    })
+}
+
+/// Prints where we are, and what to type to connect.
+fn introduce(
+    node: &Node,
+    network_id: u64,
+    is_bundled: bool,
+    directory: &Path,
+) -> Result<(), Failure> {
+    let enode = node.enode();
+    info!(self = %enode, "Started P2P networking");
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{enode}")?;
+    if let Some(record) = node.record() {
+        writeln!(out, "{record}")?;
+    }
+    let genesis: PathBuf = if is_bundled {
+        writeln!(out, "\nServing the bundled chain. To connect with go-ethereum 1.10 or 1.12:\n")?;
+        writeln!(out, "  lesd genesis > genesis.json")?;
+        PathBuf::from("genesis.json")
+    } else {
+        writeln!(
+            out,
+            "\nTo connect with go-ethereum 1.10 or 1.12 and the chain's genesis file:\n"
+        )?;
+        PathBuf::from("GENESIS.json")
+    };
+    let genesis = genesis.display();
+    writeln!(out, "  geth --datadir light init {genesis}")?;
+    writeln!(
+        out,
+        "  geth --datadir light --syncmode light --networkid {network_id} --nodiscover --port 0 &"
+    )?;
+    writeln!(out, "  geth attach --exec 'admin.addPeer(\"{enode}\")' light/geth.ipc")?;
+    writeln!(out, "\nOr ask it directly:\n\n  lesctl probe '{enode}'\n")?;
+    writeln!(out, "Data directory: {}", directory.display())?;
+    Ok(out.flush()?)
+}

@@ -1,0 +1,168 @@
+//! Settings after they were checked. Nothing behind this sees raw ones.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use crate::settings::Settings;
+
+/// go-ethereum's port, so that operators need no new firewall rule.
+const DEFAULT_PORT: u16 = 30303;
+/// Light clients cost a few KiB each; a thousand is far below any file-descriptor limit.
+const DEFAULT_LIGHT_MAX_PEERS: usize = 1000;
+/// A household or office behind one address.
+const DEFAULT_LIGHT_MAX_PREFIX_PEERS: usize = 16;
+const DEFAULT_CACHE_MIB: usize = 512;
+/// 2^20 connections would need more file descriptors than Linux gives a process by default.
+const MAX_LIGHT_PEERS: usize = 1 << 20;
+
+/// Where the node key comes from.
+#[derive(Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// `nodekey` in the data directory, made if it is not there.
+    DataDirectory,
+    /// A file that must exist.
+    File(PathBuf),
+    /// 64 hexadecimal digits.
+    Hex(String),
+}
+
+impl std::fmt::Debug for KeySource {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::DataDirectory => out.write_str("DataDirectory"),
+            Self::File(path) => out.debug_tuple("File").field(path).finish(),
+            Self::Hex(_) => out.write_str("Hex(…)"),
+        }
+    }
+}
+
+/// What `lesd node` runs with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Directory of the chain; `None` serves the bundled chain from a temporary one.
+    pub data_directory: Option<PathBuf>,
+    /// Genesis file for a new data directory.
+    pub genesis: Option<PathBuf>,
+    /// Chain files to import first.
+    pub imports: Vec<PathBuf>,
+    /// TCP address.
+    pub listen: SocketAddr,
+    /// UDP port of discovery; `None` is the TCP port.
+    pub discovery_port: Option<u16>,
+    /// Whether discovery packets are answered.
+    pub discovery: bool,
+    /// Network id; `None` is the chain id.
+    pub network_id: Option<u64>,
+    /// Node key.
+    pub key: KeySource,
+    /// Whether proof-of-work seals go unchecked.
+    pub fake_pow: bool,
+    /// Whether every state is kept.
+    pub archive: bool,
+    /// Most light clients.
+    pub max_peers: usize,
+    /// Most light clients of one address prefix.
+    pub max_prefix_peers: usize,
+    /// Memory for caches, in bytes.
+    pub cache_bytes: usize,
+}
+
+/// A setting that cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// No light client could connect.
+    #[error("light.maxpeers must be from 1 to {MAX_LIGHT_PEERS}")]
+    MaxPeers,
+    /// No light client could connect.
+    #[error("light.maxprefixpeers must be at least 1")]
+    MaxPrefixPeers,
+    /// The cache would not hold one node.
+    #[error("cache must be from 1 MiB to 1 TiB (1048576)")]
+    Cache,
+    /// `--import` without a place to keep the blocks.
+    #[error("--import needs --datadir; without one, lesd serves its bundled chain")]
+    ImportWithoutDirectory,
+    /// `--genesis` without a place to keep the chain.
+    #[error("--genesis needs --datadir; without one, lesd serves its bundled chain")]
+    GenesisWithoutDirectory,
+}
+
+impl TryFrom<Settings> for Config {
+    type Error = ConfigError;
+
+    fn try_from(raw: Settings) -> Result<Self, ConfigError> {
+        let max_peers = raw.light_max_peers.unwrap_or(DEFAULT_LIGHT_MAX_PEERS);
+        if max_peers == 0 || max_peers > MAX_LIGHT_PEERS {
+            return Err(ConfigError::MaxPeers);
+        }
+        let max_prefix_peers = raw.light_max_prefix_peers.unwrap_or(DEFAULT_LIGHT_MAX_PREFIX_PEERS);
+        if max_prefix_peers == 0 {
+            return Err(ConfigError::MaxPrefixPeers);
+        }
+        let cache_mib = raw.cache.unwrap_or(DEFAULT_CACHE_MIB);
+        if cache_mib == 0 || cache_mib > 1 << 20 {
+            return Err(ConfigError::Cache);
+        }
+        if raw.datadir.is_none() && raw.import.is_some() {
+            return Err(ConfigError::ImportWithoutDirectory);
+        }
+        if raw.datadir.is_none() && raw.genesis.is_some() {
+            return Err(ConfigError::GenesisWithoutDirectory);
+        }
+        let address = raw.addr.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let key = match (raw.nodekeyhex, raw.nodekey) {
+            (Some(hex), _) => KeySource::Hex(hex),
+            (None, Some(path)) => KeySource::File(path),
+            (None, None) => KeySource::DataDirectory,
+        };
+        Ok(Self {
+            data_directory: raw.datadir,
+            genesis: raw.genesis,
+            imports: raw.import.unwrap_or_default(),
+            listen: SocketAddr::new(address, raw.port.unwrap_or(DEFAULT_PORT)),
+            discovery_port: raw.discovery_port,
+            discovery: !raw.nodiscover.unwrap_or(false),
+            network_id: raw.networkid,
+            key,
+            fake_pow: raw.fakepow.unwrap_or(false),
+            archive: raw.archive.unwrap_or(false),
+            max_peers,
+            max_prefix_peers,
+            cache_bytes: cache_mib.saturating_mul(1 << 20),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(raw: Settings, expected: Result<u16, ConfigError>) {
+        assert_eq!(Config::try_from(raw).map(|config| config.listen.port()), expected);
+    }
+
+    #[test]
+    fn defaults_are_complete_and_limits_are_refused() {
+        let raw = Settings::default;
+        check(raw(), Ok(30303));
+        check(Settings { port: Some(0), ..raw() }, Ok(0));
+        check(Settings { light_max_peers: Some(0), ..raw() }, Err(ConfigError::MaxPeers));
+        check(
+            Settings { light_max_prefix_peers: Some(0), ..raw() },
+            Err(ConfigError::MaxPrefixPeers),
+        );
+        check(Settings { cache: Some(0), ..raw() }, Err(ConfigError::Cache));
+        let import = Some(vec![PathBuf::from("chain.rlp")]);
+        check(Settings { import, ..raw() }, Err(ConfigError::ImportWithoutDirectory));
+        let genesis = Some(PathBuf::from("genesis.json"));
+        check(Settings { genesis, ..raw() }, Err(ConfigError::GenesisWithoutDirectory));
+    }
+
+    #[test]
+    fn a_key_is_never_printed() {
+        let raw = Settings { nodekeyhex: Some("abcdef".to_owned()), ..Settings::default() };
+        let config = Config::try_from(raw).unwrap();
+        assert!(!format!("{config:?}").contains("abcdef"));
+    }
+}

@@ -1,0 +1,407 @@
+//! The one lock around the engine, and what is done before and after it is held.
+//!
+//! Under the lock only the pure step happens, and the bookkeeping of queued requests. What the
+//! engine decided for other connections goes to their inboxes after unlocking.
+
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::{Arc, Weak},
+};
+
+use chain_backend::{Backend, BackendError};
+use flow_control::{Cost, Time};
+use les_engine::{
+    Action, Asked, Decision, Engine, Fault, Greeting, Job, JobId, PeerId, Refusal, Spent,
+};
+use les_wire::{Request, RequestKind, Version};
+use parking_lot::Mutex;
+use rlpx::Reason;
+use tokio::{runtime::Handle, sync::Notify};
+use tracing::{debug, error};
+
+use crate::{
+    clock::Clock,
+    inbox::{Delivery, Inbox},
+    readers::Readers,
+    serve::{self, Answered},
+};
+
+/// A request as it waits: decoded again where it is read.
+#[derive(Clone, Debug)]
+pub(crate) struct Waiting {
+    pub(crate) version: Version,
+    pub(crate) code: u8,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// What the caller does with a request that it presented.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// Read it on this thread.
+    ReadHere(Running),
+    /// The reply will come to the inbox, or there will be none.
+    Elsewhere,
+    /// Present it again when a reply has come to the inbox.
+    Wait,
+}
+
+/// A reply, or the reason why there is none.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// To be sent with this buffer value.
+    Send(Cost),
+    /// The client was stopped meanwhile, or is gone.
+    Suppressed,
+    /// The store failed: close the connection rather than claim that something does not exist.
+    Failed,
+}
+
+#[derive(Debug)]
+struct Inner {
+    engine: Engine,
+    inboxes: BTreeMap<PeerId, Arc<Inbox>>,
+    /// Requests in the engine's queue, which bounds them in number and bytes.
+    waiting: BTreeMap<JobId, Waiting>,
+}
+
+/// The engine, its lock, and the chain that jobs read.
+pub(crate) struct Driver {
+    inner: Mutex<Inner>,
+    backend: Arc<dyn Backend>,
+    clock: Clock,
+    readers: Readers,
+    runtime: Handle,
+    corrupt_proofs: bool,
+    timer: Notify,
+    this: Weak<Self>,
+}
+
+impl std::fmt::Debug for Driver {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Driver").finish_non_exhaustive()
+    }
+}
+
+impl Driver {
+    pub(crate) fn new(
+        engine: Engine,
+        backend: Arc<dyn Backend>,
+        clock: Clock,
+        readers: Readers,
+        runtime: Handle,
+        corrupt_proofs: bool,
+    ) -> Arc<Self> {
+        let inner = Inner { engine, inboxes: BTreeMap::new(), waiting: BTreeMap::new() };
+        Arc::new_cyclic(|this| Self {
+            inner: Mutex::new(inner),
+            backend,
+            clock,
+            readers,
+            runtime,
+            corrupt_proofs,
+            timer: Notify::new(),
+            this: this.clone(),
+        })
+    }
+
+    pub(crate) fn backend(&self) -> &dyn Backend {
+        self.backend.as_ref()
+    }
+
+    pub(crate) const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// One event, and then everything that the engine decided for others.
+    fn event<R>(&self, step: impl FnOnce(&mut Inner, Time) -> R) -> R {
+        let now = self.clock.now();
+        let mut inner = self.inner.lock();
+        let result = step(&mut inner, now);
+        let Some(first) = inner.engine.poll_action() else { return result };
+        let mut deliveries = Vec::new();
+        let mut action = Some(first);
+        while let Some(act) = action {
+            deliveries.extend(delivery(&mut inner, act));
+            action = inner.engine.poll_action();
+        }
+        drop(inner);
+        for (inbox, delivery) in deliveries {
+            inbox.push(delivery);
+        }
+        self.timer.notify_one();
+        result
+    }
+
+    /// A seat for a connection.
+    pub(crate) fn connect(&self, address: IpAddr, inbox: Arc<Inbox>) -> Result<Seat, Refusal> {
+        let peer = self.event(|inner, _| {
+            let peer = inner.engine.connected(address)?;
+            inner.inboxes.insert(peer, inbox);
+            Ok(peer)
+        })?;
+        Ok(Seat { driver: self.shared(), peer })
+    }
+
+    fn shared(&self) -> Arc<Self> {
+        // Whoever calls this holds a strong reference already.
+        self.this.upgrade().unwrap_or_else(|| unreachable!("a driver in use is alive"))
+    }
+
+    pub(crate) fn greeted(&self, peer: PeerId, greeting: Greeting) -> Result<(), Refusal> {
+        self.event(|inner, now| inner.engine.greeted(peer, greeting, now))
+    }
+
+    pub(crate) fn flow_control(&self) -> les_wire::FlowControl {
+        let inner = self.inner.lock();
+        let unit = inner.engine.unit();
+        les_wire::FlowControl {
+            buffer_limit: unit.limit.0,
+            recharge_per_ms: unit.recharge.0,
+            costs: inner.engine.cost_list(),
+        }
+    }
+
+    pub(crate) fn faulted(&self, peer: PeerId, fault: Fault, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.event(|inner, now| inner.engine.faulted(peer, fault, bytes, now));
+    }
+
+    /// Presents a request.
+    pub(crate) fn ask(
+        &self,
+        peer: PeerId,
+        version: Version,
+        code: u8,
+        payload: &[u8],
+        request: &Request<'_>,
+    ) -> Outcome {
+        let kind = request.kind();
+        let asked = Asked {
+            kind,
+            items: request.items(),
+            bytes: u64::try_from(payload.len()).unwrap_or(u64::MAX),
+            warm: self.backend.is_warm(serve::read_hint(kind)),
+        };
+        let waiting = || Waiting { version, code, payload: payload.to_vec() };
+        let decision = self.event(|inner, now| {
+            let decision = inner.engine.requested(peer, asked, now);
+            if let Decision::Queued(id) = decision {
+                inner.waiting.insert(id, waiting());
+            }
+            decision
+        });
+        match decision {
+            Decision::ReadHere(job) => Outcome::ReadHere(self.running(job)),
+            Decision::HandToReader(job) => {
+                self.readers.hand(self.running(job), waiting());
+                Outcome::Elsewhere
+            }
+            Decision::Queued(_) | Decision::Ignored => Outcome::Elsewhere,
+            Decision::Wait => Outcome::Wait,
+        }
+    }
+
+    fn running(&self, job: Job) -> Running {
+        Running { driver: self.shared(), kind: job.kind(), peer: job.peer(), job: Some(job) }
+    }
+
+    fn served(&self, job: Job, spent: Spent) -> (Option<Cost>, Option<(Job, Waiting)>) {
+        self.event(|inner, now| {
+            let settled = inner.engine.served(job, spent, now);
+            let next = settled.next.map(|job| {
+                let waiting = inner.waiting.remove(&job.id());
+                (job, waiting)
+            });
+            let next = match next {
+                Some((job, Some(waiting))) => Some((job, waiting)),
+                // Every queued job was stored under the same lock that queued it.
+                Some((_, None)) => unreachable!("a queued job without its request"),
+                None => None,
+            };
+            (settled.buffer_value, next)
+        })
+    }
+
+    /// Carries a job out that came out of the queue, and those that follow it.
+    fn start(&self, job: Job, waiting: Waiting) {
+        let lane = job.lane();
+        let running = self.running(job);
+        match lane {
+            les_engine::Lane::Reader => self.readers.hand(running, waiting),
+            les_engine::Lane::Inline => {
+                self.runtime.spawn(async move {
+                    let mut out = Vec::new();
+                    running.read_for_inbox(&waiting, &mut out);
+                });
+            }
+        }
+    }
+
+    fn inbox(&self, peer: PeerId) -> Option<Arc<Inbox>> {
+        self.inner.lock().inboxes.get(&peer).map(Arc::clone)
+    }
+
+    /// Stops admitting; says how many admitted requests are not answered yet.
+    pub(crate) fn drain(&self) -> usize {
+        self.event(|inner, _| {
+            inner.engine.drain();
+            let running = usize::try_from(inner.engine.running()).unwrap_or(usize::MAX);
+            inner.engine.queued().saturating_add(running)
+        })
+    }
+
+    /// Connections that have a seat.
+    pub(crate) fn connections(&self) -> usize {
+        self.inner.lock().engine.connections()
+    }
+
+    /// Wakes the engine when it wants to be; runs until it is dropped.
+    pub(crate) async fn run_timer(&self) {
+        loop {
+            let next = self.inner.lock().engine.next_timeout();
+            let changed = self.timer.notified();
+            match next {
+                None => changed.await,
+                Some(time) => {
+                    let wait = time.0.saturating_sub(self.clock.now().0);
+                    tokio::select! {
+                        () = changed => {}
+                        () = tokio::time::sleep(std::time::Duration::from_nanos(wait)) => {
+                            self.event(|inner, now| inner.engine.timeout(now));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn delivery(inner: &mut Inner, action: Action) -> Option<(Arc<Inbox>, Delivery)> {
+    let (peer, delivery) = match action {
+        Action::Stop(peer) => (peer, Delivery::Stop),
+        Action::Resume { peer, buffer_value } => {
+            (peer, Delivery::Resume { buffer_value: buffer_value.0 })
+        }
+        Action::Disconnect { peer, reason } => {
+            (peer, Delivery::Close(Reason::from_code(u64::from(reason.code()))))
+        }
+        Action::Forget(id) => {
+            inner.waiting.remove(&id);
+            return None;
+        }
+    };
+    inner.inboxes.get(&peer).map(|inbox| (Arc::clone(inbox), delivery))
+}
+
+/// A seat of the engine, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    driver: Arc<Driver>,
+    peer: PeerId,
+}
+
+impl Seat {
+    pub(crate) const fn peer(&self) -> PeerId {
+        self.peer
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.driver.event(|inner, _| {
+            inner.inboxes.remove(&self.peer);
+            inner.engine.disconnected(self.peer);
+        });
+    }
+}
+
+/// A job that has a slot. Dropped without being read, it gives slot and credit back.
+#[derive(Debug)]
+pub(crate) struct Running {
+    driver: Arc<Driver>,
+    peer: PeerId,
+    kind: RequestKind,
+    job: Option<Job>,
+}
+
+impl Running {
+    /// Reads the answer, settles, and starts whatever got the slot.
+    pub(crate) fn read(mut self, request: &Request<'_>, out: &mut Vec<u8>) -> Reply {
+        let driver = Arc::clone(&self.driver);
+        let before = driver.clock.now();
+        let result = driver.read(request, out);
+        let serving_nanos = driver.clock.now().0.saturating_sub(before.0);
+        let Some(job) = self.job.take() else { return Reply::Suppressed };
+        let answered = match &result {
+            Ok(answered) => *answered,
+            Err(error) => {
+                error!(%error, kind = self.kind.name(), "Cannot read from the store");
+                Answered::default()
+            }
+        };
+        let reply_bytes = u64::try_from(out.len()).unwrap_or(u64::MAX);
+        let spent = Spent { serving_nanos, reply_bytes, unknown_items: answered.invalid };
+        let (buffer_value, next) = driver.served(job, spent);
+        debug!(
+            kind = self.kind.name(),
+            items = request.items(),
+            found = answered.found,
+            bytes = out.len(),
+            nanos = serving_nanos,
+            "served"
+        );
+        if let Some((job, waiting)) = next {
+            driver.start(job, waiting);
+        }
+        match (result, buffer_value) {
+            (Err(_), _) => Reply::Failed,
+            (Ok(_), Some(value)) => Reply::Send(value),
+            (Ok(_), None) => Reply::Suppressed,
+        }
+    }
+
+    /// Reads the answer to a request that waited, for the inbox of whoever asked.
+    pub(crate) fn read_for_inbox(self, waiting: &Waiting, out: &mut Vec<u8>) {
+        let (driver, peer, kind) = (Arc::clone(&self.driver), self.peer, self.kind);
+        // It was decoded when it came; the same bytes decode again.
+        let Ok(request) = Request::decode(waiting.version, waiting.code, &waiting.payload) else {
+            return;
+        };
+        out.clear();
+        let reply = self.read(&request, out);
+        let Some(inbox) = driver.inbox(peer) else { return };
+        match reply {
+            Reply::Send(buffer_value) => inbox.push(Delivery::Reply {
+                kind,
+                request_id: request.id,
+                buffer_value: buffer_value.0,
+                items: out.clone(),
+            }),
+            // It still ends a wait for a free place.
+            Reply::Suppressed => inbox.wake(),
+            Reply::Failed => inbox.push(Delivery::Close(Reason::Requested)),
+        }
+    }
+}
+
+impl Driver {
+    fn read(&self, request: &Request<'_>, out: &mut Vec<u8>) -> Result<Answered, BackendError> {
+        let answered = serve::answer(self.backend.snapshot().as_ref(), request, out)?;
+        if self.corrupt_proofs && request.kind() == RequestKind::Proofs {
+            out.last_mut().into_iter().for_each(|byte| *byte ^= 1);
+        }
+        Ok(answered)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(job) = self.job.take() {
+            let (_, next) = self.driver.served(job, Spent::default());
+            if let Some((job, waiting)) = next {
+                self.driver.start(job, waiting);
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What other threads have for a connection: replies that were read elsewhere, and decisions.
+
+use std::collections::VecDeque;
+
+use les_wire::RequestKind;
+use parking_lot::Mutex;
+use rlpx::Reason;
+use tokio::sync::Notify;
+
+/// Replies that may wait for one connection. A full burst of the smallest requests; a reader this
+/// far behind is cut off rather than buffered.
+pub(crate) const MAX_REPLIES: usize = 64;
+/// Bytes that may wait for one connection: two replies of the largest size.
+pub(crate) const MAX_BYTES: usize = 5 * 1024 * 1024;
+
+/// One thing to be sent.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// A reply, its items already encoded.
+    Reply { kind: RequestKind, request_id: u64, buffer_value: u64, items: Vec<u8> },
+    /// The client was frozen.
+    Stop,
+    /// The client was thawed, with this much in its buffer.
+    Resume { buffer_value: u64 },
+    /// The connection must end.
+    Close(Reason),
+}
+
+/// A bounded queue from all threads to one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    waiting: Mutex<Waiting>,
+    wake: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    deliveries: VecDeque<Delivery>,
+    replies: usize,
+    bytes: usize,
+    overflown: bool,
+}
+
+impl Inbox {
+    /// Adds a delivery and wakes the connection. Beyond the bounds, everything is dropped and the
+    /// connection will close.
+    pub(crate) fn push(&self, delivery: Delivery) {
+        let mut waiting = self.waiting.lock();
+        if waiting.overflown {
+            return;
+        }
+        if let Delivery::Reply { items, .. } = &delivery {
+            waiting.replies = waiting.replies.saturating_add(1);
+            waiting.bytes = waiting.bytes.saturating_add(items.len());
+        }
+        if waiting.replies > MAX_REPLIES || waiting.bytes > MAX_BYTES {
+            waiting.deliveries = VecDeque::from([Delivery::Close(Reason::UselessPeer)]);
+            waiting.overflown = true;
+        } else {
+            waiting.deliveries.push_back(delivery);
+        }
+        drop(waiting);
+        self.wake.notify_one();
+    }
+
+    /// Wakes the connection without a delivery.
+    pub(crate) fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// The next delivery.
+    pub(crate) fn pop(&self) -> Option<Delivery> {
+        let mut waiting = self.waiting.lock();
+        let delivery = waiting.deliveries.pop_front();
+        match &delivery {
+            Some(Delivery::Reply { items, .. }) => {
+                waiting.replies = waiting.replies.saturating_sub(1);
+                waiting.bytes = waiting.bytes.saturating_sub(items.len());
+            }
+            // An idle connection owns no buffer.
+            None => waiting.deliveries = VecDeque::new(),
+            Some(Delivery::Stop | Delivery::Resume { .. } | Delivery::Close(_)) => {}
+        }
+        delivery
+    }
+
+    /// Waits until there may be a delivery.
+    pub(crate) async fn ready(&self) {
+        self.wake.notified().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(bytes: usize) -> Delivery {
+        let items = vec![0; bytes];
+        Delivery::Reply { kind: RequestKind::Headers, request_id: 1, buffer_value: 2, items }
+    }
+
+    #[test]
+    fn deliveries_keep_their_order() {
+        let inbox = Inbox::default();
+        inbox.push(reply(1));
+        inbox.push(Delivery::Stop);
+        assert_eq!(inbox.pop(), Some(reply(1)));
+        assert_eq!(inbox.pop(), Some(Delivery::Stop));
+        assert_eq!(inbox.pop(), None);
+    }
+
+    #[test]
+    fn a_connection_that_falls_behind_is_closed_not_buffered() {
+        for (size, most) in [(1, MAX_REPLIES), (MAX_BYTES / 2, 2)] {
+            let inbox = Inbox::default();
+            for _ in 0..=most {
+                inbox.push(reply(size));
+            }
+            inbox.push(reply(1));
+            assert_eq!(inbox.pop(), Some(Delivery::Close(Reason::UselessPeer)), "{size}");
+            assert_eq!(inbox.pop(), None, "{size}");
+        }
+    }
+}

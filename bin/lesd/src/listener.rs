@@ -1,0 +1,163 @@
+//! Accepts connections, and bounds what strangers may cost before they have proven a key.
+
+use std::{collections::BTreeMap, io, net::IpAddr, sync::Arc};
+
+use parking_lot::Mutex;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+use tracing::{debug, warn};
+
+/// Handshakes under way. Each costs about 0.3 ms of CPU and ends within 5 s.
+const MAX_PENDING: usize = 256;
+/// Handshakes under way from one address prefix.
+const MAX_PENDING_PER_PREFIX: usize = 16;
+/// Waits this long when the process is out of file descriptors.
+const RETRY: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// IPv4 address, or the first 64 bits of an IPv6 one: what one customer of a provider holds.
+pub(crate) fn prefix(address: IpAddr) -> u64 {
+    let bits = match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => v4.to_ipv6_mapped().to_bits(),
+            None => return u64::try_from(v6.to_bits() >> 64).unwrap_or(u64::MAX),
+        },
+    };
+    // Mapped addresses are ::ffff:a.b.c.d: their low half is theirs alone.
+    u64::try_from(bits & u128::from(u64::MAX)).unwrap_or(u64::MAX)
+}
+
+/// Counts handshakes under way.
+#[derive(Debug, Default)]
+struct Pending {
+    total: usize,
+    prefixes: BTreeMap<u64, usize>,
+}
+
+/// One handshake under way; dropped when it has ended either way.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    pending: Arc<Mutex<Pending>>,
+    prefix: Option<u64>,
+}
+
+impl Permit {
+    fn take(pending: &Arc<Mutex<Pending>>, address: IpAddr) -> Option<Self> {
+        // Everybody on this machine shares one loopback prefix.
+        let prefix = (!address.is_loopback()).then(|| prefix(address));
+        let mut counts = pending.lock();
+        if counts.total >= MAX_PENDING {
+            return None;
+        }
+        if let Some(prefix) = prefix {
+            let count = counts.prefixes.entry(prefix).or_default();
+            if *count >= MAX_PENDING_PER_PREFIX {
+                return None;
+            }
+            *count = count.saturating_add(1);
+        }
+        counts.total = counts.total.saturating_add(1);
+        drop(counts);
+        Some(Self { pending: Arc::clone(pending), prefix })
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut counts = self.pending.lock();
+        counts.total = counts.total.saturating_sub(1);
+        if let Some(prefix) = self.prefix
+            && let Some(count) = counts.prefixes.get_mut(&prefix)
+        {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                counts.prefixes.remove(&prefix);
+            }
+        }
+    }
+}
+
+/// Hands accepted sockets to `serve` until `shutdown` turns true.
+///
+/// # Errors
+/// If the listening socket itself is broken.
+pub(crate) async fn run(
+    listener: TcpListener,
+    mut shutdown: watch::Receiver<bool>,
+    mut serve: impl FnMut(TcpStream, std::net::SocketAddr, Permit),
+) -> io::Result<()> {
+    let pending = Arc::new(Mutex::new(Pending::default()));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = shutdown.wait_for(|stop| *stop) => return Ok(()),
+        };
+        match accepted {
+            Ok((stream, address)) => match Permit::take(&pending, address.ip()) {
+                Some(permit) => {
+                    // Replies are written whole: waiting for more bytes only delays them.
+                    if let Err(error) = stream.set_nodelay(true) {
+                        debug!(%address, %error, "Connection lost at once");
+                    } else {
+                        serve(stream, address, permit);
+                    }
+                }
+                None => debug!(%address, "Too many handshakes under way"),
+            },
+            Err(error) if is_transient(&error) => {
+                warn!(%error, "Cannot accept connections; raise the limit of open files (ulimit -n)");
+                tokio::time::sleep(RETRY).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// EMFILE, ENFILE, ENOMEM, ENOBUFS and a connection that was gone before we took it.
+fn is_transient(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(12 | 23 | 24 | 105))
+        || matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::Interrupted
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_can_hold_a_few_handshakes_only() {
+        let pending = Arc::default();
+        let (one, other) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
+        let held: Vec<_> = (0..MAX_PENDING_PER_PREFIX)
+            .map(|_| Permit::take(&pending, one).expect("within the limit"))
+            .collect();
+        assert!(Permit::take(&pending, one).is_none());
+        assert!(Permit::take(&pending, other).is_some());
+        drop(held);
+        assert!(Permit::take(&pending, one).is_some());
+        assert_eq!((pending.lock().total, pending.lock().prefixes.len()), (0, 0));
+    }
+
+    #[test]
+    fn all_together_are_bounded() {
+        let pending = Arc::default();
+        let held: Vec<_> = (0..1000u32)
+            .filter_map(|n| Permit::take(&pending, std::net::Ipv4Addr::from(n + 1).into()))
+            .collect();
+        assert_eq!(held.len(), MAX_PENDING);
+    }
+
+    #[test]
+    fn a_mapped_address_is_the_address() {
+        let of = |text: &str| prefix(text.parse().unwrap());
+        assert_eq!(of("::ffff:10.0.0.1"), of("10.0.0.1"));
+        assert_eq!(of("2001:db8::1"), of("2001:db8::2"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+    }
+}

@@ -1,0 +1,310 @@
+//! A running server: everything joined together.
+
+use std::{
+    collections::BTreeSet,
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use alloy_consensus::Header;
+use alloy_rlp::Decodable as _;
+use chain_backend::{Backend, BackendError};
+use consensus::ChainSpec;
+use discv4::Responder;
+use flow_control::Time;
+use les_engine::Engine;
+use parking_lot::Mutex;
+use rlpx::{Enode, Host, NodeId, NodeKey};
+use tokio::{
+    net::{TcpListener, UdpSocket},
+    sync::watch,
+    task::JoinSet,
+};
+use tracing::{info, warn};
+
+use crate::{
+    announce::Announcement, clock::Clock, discovery, driver::Driver, listener, log_limit::LogLimit,
+    readers::Readers, session, status,
+};
+
+/// Reads that may wait for the disk at once.
+const READER_THREADS: u32 = 4;
+/// What was admitted is answered within this time after the server was told to stop.
+const DRAIN_TIME: Duration = Duration::from_secs(3);
+/// And connections are closed within this.
+const CLOSE_TIME: Duration = Duration::from_millis(1500);
+/// How often it is looked whether everything is answered.
+const DRAIN_STEP: Duration = Duration::from_millis(10);
+
+/// What connections share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) driver: Arc<Driver>,
+    pub(crate) key: NodeKey,
+    pub(crate) head: watch::Sender<Arc<Announcement>>,
+    pub(crate) offer: status::Offer,
+    pub(crate) connected: Mutex<BTreeSet<NodeId>>,
+    spec: Arc<ChainSpec>,
+    log_limit: Mutex<LogLimit>,
+}
+
+impl Shared {
+    /// Whether a line of this class about this peer may be logged now.
+    pub(crate) fn may_log(&self, address: SocketAddr, class: &'static str) -> bool {
+        self.log_limit.lock().allows(address.ip(), class, self.driver.clock().now())
+    }
+}
+
+/// What a node is made of.
+#[derive(Debug)]
+pub struct Parts<B> {
+    /// The chain to serve.
+    pub backend: Arc<B>,
+    /// Its rules.
+    pub spec: Arc<ChainSpec>,
+    /// Whether all states are kept.
+    pub archive: bool,
+    /// Network id of the handshake.
+    pub network_id: u64,
+    /// Who this node is.
+    pub key: NodeKey,
+    /// Where light clients connect.
+    pub listener: TcpListener,
+    /// Where discovery is answered.
+    pub discovery: Option<UdpSocket>,
+    /// Most light clients.
+    pub max_peers: usize,
+    /// Most light clients of one address prefix.
+    pub max_prefix_peers: usize,
+    /// For tests of clients: one bit of every state proof is wrong.
+    pub corrupt_proofs: bool,
+}
+
+/// A server that has its sockets and serves once it runs.
+#[derive(Debug)]
+pub struct Node {
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    discovery: Option<(UdpSocket, Responder)>,
+    readers: Readers,
+    enode: Enode,
+    record: Option<String>,
+}
+
+/// A node that cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The chain cannot be read.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    /// A socket is broken.
+    #[error("socket: {0}")]
+    Io(#[from] io::Error),
+    /// The node record cannot be signed.
+    #[error(transparent)]
+    Record(#[from] discovery::RecordError),
+}
+
+impl Node {
+    /// Joins the parts. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// If the chain cannot be read or a socket is broken.
+    pub fn new<B: Backend + 'static>(parts: Parts<B>) -> Result<Self, StartError> {
+        let clock = Clock::start();
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let inline = u32::try_from(threads).unwrap_or(u32::MAX);
+        let mut config = les_engine::Config::new(inline, READER_THREADS, rand::random());
+        config.connections = u32::try_from(parts.max_peers).unwrap_or(u32::MAX);
+        config.connections_per_prefix = u32::try_from(parts.max_prefix_peers).unwrap_or(u32::MAX);
+        let readers = Readers::default();
+        let backend: Arc<dyn Backend> = parts.backend;
+        let genesis_hash = backend.snapshot().genesis_hash();
+        let announcement = announcement(backend.as_ref(), &parts.spec)?;
+        let fork_id = announcement.forks().current();
+        let driver = Driver::new(
+            Engine::new(config),
+            backend,
+            clock,
+            readers.clone(),
+            tokio::runtime::Handle::current(),
+            parts.corrupt_proofs,
+        );
+        let offer =
+            status::Offer { network_id: parts.network_id, genesis_hash, archive: parts.archive };
+        let listen = reachable(parts.listener.local_addr()?);
+        let udp = parts.discovery.as_ref().map(UdpSocket::local_addr).transpose()?;
+        let announced = discovery::Announced {
+            tcp: listen,
+            fork_hash: fork_id.hash.0,
+            fork_next: fork_id.next,
+        };
+        let udp_port = udp.map_or(0, |address| address.port());
+        let (record, sequence) = discovery::record(&parts.key, &announced, udp_port)?;
+        let discovery = parts.discovery.zip(udp).map(|(socket, udp)| {
+            let key = parts.key.clone();
+            (socket, discovery::responder(key, &announced, udp, &record, sequence, &clock))
+        });
+        let enode = Enode {
+            id: *parts.key.id(),
+            host: Host::Ip(listen.ip()),
+            tcp_port: listen.port(),
+            udp_port,
+        };
+        let shared = Arc::new(Shared {
+            driver,
+            key: parts.key,
+            head: watch::Sender::new(Arc::new(announcement)),
+            offer,
+            connected: Mutex::new(BTreeSet::new()),
+            spec: parts.spec,
+            log_limit: Mutex::new(LogLimit::default()),
+        });
+        let record = discovery.is_some().then(|| record.to_base64());
+        Ok(Self { shared, listener: parts.listener, discovery, readers, enode, record })
+    }
+
+    /// Where clients find this node.
+    pub const fn enode(&self) -> &Enode {
+        &self.enode
+    }
+
+    /// The signed node record, if discovery is answered.
+    pub fn record(&self) -> Option<&str> {
+        self.record.as_deref()
+    }
+
+    /// A handle that outlives the run.
+    pub fn handle(&self) -> Handle {
+        Handle { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Serves until `shutdown` is done, then answers what was admitted and closes.
+    ///
+    /// # Errors
+    /// If the listening socket breaks, or there are no threads for readers.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        let Self { shared, listener, discovery, readers, .. } = self;
+        let threads = readers.start(READER_THREADS)?;
+        let (stop_accepting, accepting) = watch::channel(false);
+        let (stop_serving, serving) = watch::channel(false);
+        let mut background = JoinSet::new();
+        if let Some((socket, responder)) = discovery {
+            let clock = *shared.driver.clock();
+            background.spawn(discovery::run(socket, responder, clock, serving.clone()));
+        }
+        let timer = Arc::clone(&shared.driver);
+        background.spawn(async move { timer.run_timer().await });
+        let tasks = tokio_tasks();
+        let accept = listener::run(listener, accepting, |stream, address, permit| {
+            let shared = Arc::clone(&shared);
+            let running = tasks.0.clone();
+            let serving = serving.clone();
+            tokio::spawn(async move {
+                session::serve(stream, address, permit, shared, serving).await;
+                drop(running);
+            });
+        });
+        let accepted = tokio::select! {
+            accepted = accept => accepted,
+            () = shutdown => Ok(()),
+        };
+        stop_accepting.send_replace(true);
+        drain(&shared).await;
+        stop_serving.send_replace(true);
+        close(tasks).await;
+        background.shutdown().await;
+        readers.stop();
+        for thread in threads {
+            if thread.join().is_err() {
+                warn!("A reader thread had panicked");
+            }
+        }
+        accepted
+    }
+}
+
+/// Waits until every admitted request is answered, for a bounded time.
+async fn drain(shared: &Shared) {
+    let open = shared.driver.drain();
+    if open > 0 {
+        info!(open, "Answering what was admitted");
+    }
+    let answered = async {
+        while shared.driver.drain() > 0 {
+            tokio::time::sleep(DRAIN_STEP).await;
+        }
+    };
+    if tokio::time::timeout(DRAIN_TIME, answered).await.is_err() {
+        warn!(open = shared.driver.drain(), "Some requests are left unanswered");
+    }
+}
+
+/// The sender is cloned into every connection's task; the receiver ends when the last is gone.
+type Tasks = (tokio::sync::mpsc::Sender<()>, tokio::sync::mpsc::Receiver<()>);
+
+fn tokio_tasks() -> Tasks {
+    tokio::sync::mpsc::channel(1)
+}
+
+async fn close((sender, mut receiver): Tasks) {
+    drop(sender);
+    if tokio::time::timeout(CLOSE_TIME, receiver.recv()).await.is_err() {
+        warn!("Some connections did not close in time");
+    }
+}
+
+/// Where a client on this machine reaches an address that means "everywhere".
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    if listen.ip().is_unspecified() {
+        SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), listen.port())
+    } else {
+        listen
+    }
+}
+
+fn announcement(backend: &dyn Backend, spec: &ChainSpec) -> Result<Announcement, BackendError> {
+    let snapshot = backend.snapshot();
+    let head = snapshot.head();
+    let mut rlp = Vec::new();
+    snapshot.append_header(&head.hash, &mut rlp)?;
+    let header = Header::decode(&mut rlp.as_slice())
+        .map_err(|error| BackendError::Corrupt(format!("header {}: {error}", head.hash)))?;
+    Ok(Announcement::new(head, spec.fork_filter(head.number, header.timestamp)))
+}
+
+/// What others may tell or ask a running node.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+impl Handle {
+    /// Announces the backend's head, if it is another one than before.
+    ///
+    /// # Errors
+    /// If the head cannot be read.
+    pub fn head_changed(&self) -> Result<(), BackendError> {
+        let announcement = announcement(self.shared.driver.backend(), &self.shared.spec)?;
+        self.shared.head.send_if_modified(|last| {
+            let changed = last.head().hash != announcement.head().hash;
+            if changed {
+                *last = Arc::new(announcement);
+            }
+            changed
+        });
+        Ok(())
+    }
+
+    /// Connections that have a seat.
+    pub fn connections(&self) -> usize {
+        self.shared.driver.connections()
+    }
+
+    /// Time since the node was made.
+    pub fn now(&self) -> Time {
+        self.shared.driver.clock().now()
+    }
+}

@@ -1,0 +1,476 @@
+//! One connection after its handshake: frames in, replies out.
+
+use std::{io, sync::Arc, time::Duration};
+
+use les_engine::{Fault, PeerId};
+use les_wire::{
+    MessageKind, Request, RequestKind, Version, encode_resume, encode_stop, splice_reply,
+};
+use rlpx::{Event, Payload, Reason, Session, Workspace};
+use tokio::{net::TcpStream, sync::watch, time::Instant};
+
+use crate::{
+    announce::{Announcement, Announcer},
+    driver::{Driver, Outcome, Reply},
+    inbox::{Delivery, Inbox},
+    node::Shared,
+    scratch::{self, Scratch},
+};
+
+/// Frames that one wake-up may leave unsent before it stops reading more requests.
+const SEND_AHEAD: usize = 256 * 1024;
+/// A peer that is silent this long is pinged; go-ethereum pings us every 15 s.
+const PING_AFTER: Duration = Duration::from_secs(30);
+/// A peer that stays silent after a ping is gone.
+const SILENT_AFTER: Duration = Duration::from_secs(60);
+/// A peer that takes no bytes this long is gone.
+const UNREAD_AFTER: Duration = Duration::from_secs(20);
+
+/// Why a connection ended, for the log.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Ended {
+    #[error("connection: {0}")]
+    Io(#[from] io::Error),
+    #[error("closed by the peer")]
+    Closed,
+    #[error("disconnected by the peer: {0}")]
+    ByPeer(Reason),
+    #[error("{0}")]
+    Fault(#[from] rlpx::Fault),
+    #[error("undecodable: {0}")]
+    Undecodable(#[from] les_wire::DecodeError),
+    #[error("disconnected: {0}")]
+    Decided(Reason),
+    #[error("silent for a minute")]
+    Silent,
+    #[error("replies are not read")]
+    Unread,
+    #[error("shutting down")]
+    Shutdown,
+    #[error("the store failed")]
+    Store,
+}
+
+impl Ended {
+    /// What the peer is told; `None` if it hears nothing any more.
+    const fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Io(_) | Self::Closed | Self::ByPeer(_) | Self::Unread => None,
+            Self::Fault(fault) => Some(fault.reason()),
+            Self::Undecodable(_) => Some(Reason::SubprotocolError),
+            Self::Decided(reason) => Some(*reason),
+            Self::Silent => Some(Reason::PingTimeout),
+            Self::Shutdown => Some(Reason::ClientQuitting),
+            Self::Store => Some(Reason::Requested),
+        }
+    }
+
+    /// Whether it is worth a warning: the peer broke a rule, or we failed.
+    pub(crate) const fn is_fault(&self) -> bool {
+        match self {
+            Self::Fault(_) | Self::Undecodable(_) | Self::Store | Self::Unread => true,
+            Self::Decided(reason) => matches!(reason, Reason::SubprotocolError),
+            Self::Io(_) | Self::Closed | Self::ByPeer(_) | Self::Silent | Self::Shutdown => false,
+        }
+    }
+}
+
+/// A message that was decoded while the client had too many requests open.
+#[derive(Debug)]
+struct Postponed {
+    code: u8,
+    payload: Vec<u8>,
+}
+
+/// An open connection. Everything in it but partial frames is of fixed size.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) stream: TcpStream,
+    pub(crate) session: Session,
+    /// Index of `les` among the shared capabilities.
+    pub(crate) capability: usize,
+    pub(crate) version: Version,
+    /// Bytes received and not yet read: a partial frame, or frames behind [`SEND_AHEAD`].
+    pub(crate) received: Vec<u8>,
+    /// Bytes that the socket did not take.
+    pub(crate) unsent: Vec<u8>,
+    pub(crate) id: PeerId,
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) announcer: Announcer,
+    postponed: Option<Box<Postponed>>,
+}
+
+/// What a pass over received bytes needs besides the connection.
+struct Buffers<'a> {
+    workspace: &'a mut Workspace,
+    items: &'a mut Vec<u8>,
+    message: &'a mut Vec<u8>,
+    out: &'a mut Vec<u8>,
+}
+
+impl Peer {
+    #[allow(clippy::too_many_arguments, reason = "the parts of a connection, each of its own type")]
+    pub(crate) const fn new(
+        stream: TcpStream,
+        session: Session,
+        capability: usize,
+        version: Version,
+        received: Vec<u8>,
+        id: PeerId,
+        inbox: Arc<Inbox>,
+        announcer: Announcer,
+    ) -> Self {
+        Self {
+            stream,
+            session,
+            capability,
+            version,
+            received,
+            unsent: Vec::new(),
+            id,
+            inbox,
+            announcer,
+            postponed: None,
+        }
+    }
+
+    /// Serves until the connection ends.
+    pub(crate) async fn run(
+        mut self,
+        shared: &Shared,
+        mut shutdown: watch::Receiver<bool>,
+    ) -> Ended {
+        let mut head = shared.head.subscribe();
+        let ended = match self.serve(shared, &mut head, &mut shutdown).await {
+            Ok(never) => match never {},
+            Err(ended) => ended,
+        };
+        if let Some(reason) = ended.reason() {
+            self.farewell(reason).await;
+        }
+        ended
+    }
+
+    async fn serve(
+        &mut self,
+        shared: &Shared,
+        head: &mut watch::Receiver<Arc<Announcement>>,
+        shutdown: &mut watch::Receiver<bool>,
+    ) -> Result<std::convert::Infallible, Ended> {
+        let driver = &shared.driver;
+        // Frames may have come with the handshake.
+        self.on_received(driver)?;
+        // The head may have changed since it went into Status.
+        head.mark_changed();
+        let (mut heard, mut pinged) = (Instant::now(), false);
+        loop {
+            let silence = if pinged { SILENT_AFTER } else { PING_AFTER };
+            let sending = !self.unsent.is_empty();
+            tokio::select! {
+                writable = self.stream.writable(), if sending => {
+                    writable?;
+                    self.flush()?;
+                    if self.unsent.is_empty() {
+                        self.on_received(driver)?;
+                    }
+                }
+                () = tokio::time::sleep(UNREAD_AFTER), if sending => return Err(Ended::Unread),
+                readable = self.stream.readable(), if !sending && self.postponed.is_none() => {
+                    readable?;
+                    if self.on_readable(driver)? {
+                        (heard, pinged) = (Instant::now(), false);
+                    }
+                }
+                () = self.inbox.ready() => self.on_deliveries(driver)?,
+                changed = head.changed() => {
+                    // The sender lives as long as the node.
+                    if changed.is_ok() {
+                        let announcement = Arc::clone(&head.borrow_and_update());
+                        self.on_head(shared, &announcement)?;
+                    }
+                }
+                () = tokio::time::sleep_until(heard + silence), if !sending => {
+                    if pinged {
+                        return Err(Ended::Silent);
+                    }
+                    pinged = true;
+                    self.with_out(|peer, buffers| peer.session.ping(buffers.out).map_err(write_failed))?;
+                }
+                stop = shutdown.wait_for(|stop| *stop) => {
+                    drop(stop);
+                    self.on_deliveries(driver)?;
+                    return Err(Ended::Shutdown);
+                }
+            }
+        }
+    }
+
+    /// Lends the thread's buffers, and sends what was put into `out`.
+    fn with_out(
+        &mut self,
+        work: impl FnOnce(&mut Self, &mut Buffers<'_>) -> Result<(), Ended>,
+    ) -> Result<(), Ended> {
+        scratch::with(|Scratch { workspace, items, message, out, .. }| {
+            let result = work(self, &mut Buffers { workspace, items, message, out });
+            self.send(out)?;
+            result
+        })
+    }
+
+    /// Reads once from the socket; says whether anything came.
+    fn on_readable(&mut self, driver: &Driver) -> Result<bool, Ended> {
+        scratch::with(|Scratch { read, requests, workspace, items, message, out }| {
+            let count = match self.stream.try_read(read) {
+                Ok(0) => return Err(Ended::Closed),
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error.into()),
+            };
+            let fresh = read.get_mut(..count).unwrap_or_default();
+            let mut buffers = Buffers { workspace, items, message, out };
+            let result = if self.received.is_empty() {
+                self.on_bytes(driver, fresh, requests, &mut buffers).map(|used| {
+                    self.received.extend_from_slice(fresh.get(used..).unwrap_or_default());
+                })
+            } else {
+                self.received.extend_from_slice(fresh);
+                self.take_received(driver, requests, &mut buffers)
+            };
+            self.send(buffers.out)?;
+            result.map(|()| true)
+        })
+    }
+
+    /// Goes on with bytes that were received before.
+    fn on_received(&mut self, driver: &Driver) -> Result<(), Ended> {
+        scratch::with(|Scratch { requests, workspace, items, message, out, .. }| {
+            let mut buffers = Buffers { workspace, items, message, out };
+            let result = self.take_received(driver, requests, &mut buffers);
+            self.send(buffers.out)?;
+            result
+        })
+    }
+
+    fn take_received(
+        &mut self,
+        driver: &Driver,
+        requests: &mut Workspace,
+        buffers: &mut Buffers<'_>,
+    ) -> Result<(), Ended> {
+        let mut bytes = std::mem::take(&mut self.received);
+        let used = self.on_bytes(driver, &mut bytes, requests, buffers)?;
+        bytes.drain(..used);
+        // An idle connection keeps no buffer, only the partial frame.
+        bytes.shrink_to(bytes.len());
+        self.received = bytes;
+        Ok(())
+    }
+
+    /// Reads frames until they are used up or enough is to be sent; returns the bytes used.
+    fn on_bytes(
+        &mut self,
+        driver: &Driver,
+        bytes: &mut [u8],
+        requests: &mut Workspace,
+        buffers: &mut Buffers<'_>,
+    ) -> Result<usize, Ended> {
+        self.retry_postponed(driver, buffers)?;
+        let mut used = 0;
+        while self.postponed.is_none() && self.unsent.is_empty() {
+            if buffers.out.len() >= SEND_AHEAD {
+                self.send(buffers.out)?;
+                continue;
+            }
+            let rest = bytes.get_mut(used..).unwrap_or_default();
+            let read = self.session.read(rest, requests)?;
+            used = used.saturating_add(read.consumed);
+            match read.event {
+                Event::Need(_) => break,
+                Event::Ping => self.session.pong(buffers.out).map_err(write_failed)?,
+                Event::Pong | Event::Ignored(_) => {}
+                Event::Disconnect(reason) => return Err(Ended::ByPeer(reason)),
+                Event::Message { capability: _, code, payload } => {
+                    self.on_message(driver, code, payload, buffers)?;
+                }
+            }
+        }
+        Ok(used)
+    }
+
+    fn on_message(
+        &mut self,
+        driver: &Driver,
+        code: u64,
+        payload: &[u8],
+        buffers: &mut Buffers<'_>,
+    ) -> Result<(), Ended> {
+        let code = u8::try_from(code).unwrap_or(u8::MAX);
+        let request = match Request::decode(self.version, code, payload) {
+            Ok(request) => request,
+            Err(error) => {
+                let known = MessageKind::from_code(self.version, code)
+                    .is_some_and(|kind| matches!(kind, MessageKind::Request(_)));
+                let fault = if known { Fault::Undecodable } else { Fault::UnexpectedMessage };
+                driver.faulted(self.id, fault, payload.len());
+                return Err(error.into());
+            }
+        };
+        match driver.ask(self.id, self.version, code, payload, &request) {
+            Outcome::ReadHere(running) => {
+                buffers.items.clear();
+                match running.read(&request, buffers.items) {
+                    Reply::Send(value) => {
+                        let items = std::mem::take(buffers.items);
+                        let sent = self.reply(request.kind(), request.id, value.0, &items, buffers);
+                        *buffers.items = items;
+                        sent
+                    }
+                    Reply::Suppressed => Ok(()),
+                    Reply::Failed => Err(Ended::Store),
+                }
+            }
+            Outcome::Elsewhere => Ok(()),
+            Outcome::Wait => {
+                self.postponed = Some(Box::new(Postponed { code, payload: payload.to_vec() }));
+                Ok(())
+            }
+        }
+    }
+
+    fn retry_postponed(&mut self, driver: &Driver, buffers: &mut Buffers<'_>) -> Result<(), Ended> {
+        match self.postponed.take() {
+            Some(postponed) => {
+                let Postponed { code, payload } = *postponed;
+                self.on_message(driver, u64::from(code), &payload, buffers)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Appends a reply around items that are already encoded.
+    fn reply(
+        &mut self,
+        kind: RequestKind,
+        request_id: u64,
+        buffer_value: u64,
+        items: &[u8],
+        buffers: &mut Buffers<'_>,
+    ) -> Result<(), Ended> {
+        buffers.message.clear();
+        splice_reply(request_id, buffer_value, items, buffers.message);
+        let code = u64::from(kind.reply_code());
+        let payload = match kind {
+            // Hashes do not shrink: compressing them costs time and saves nothing.
+            RequestKind::Proofs | RequestKind::HelperTrieProofs => {
+                Payload::Literal(buffers.message)
+            }
+            RequestKind::Headers
+            | RequestKind::Bodies
+            | RequestKind::Receipts
+            | RequestKind::Code
+            | RequestKind::SendTx
+            | RequestKind::TxStatus => Payload::Plain(buffers.message),
+        };
+        self.session
+            .write(self.capability, code, payload, buffers.workspace, buffers.out)
+            .map_err(write_failed)
+    }
+
+    fn write(
+        &mut self,
+        kind: MessageKind,
+        buffers: &mut Buffers<'_>,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), Ended> {
+        buffers.message.clear();
+        encode(buffers.message);
+        let (code, payload) = (u64::from(kind.code()), Payload::Literal(buffers.message));
+        self.session
+            .write(self.capability, code, payload, buffers.workspace, buffers.out)
+            .map_err(write_failed)
+    }
+
+    fn on_deliveries(&mut self, driver: &Driver) -> Result<(), Ended> {
+        let inbox = Arc::clone(&self.inbox);
+        self.with_out(|peer, buffers| {
+            while let Some(delivery) = inbox.pop() {
+                match delivery {
+                    Delivery::Reply { kind, request_id, buffer_value, items } => {
+                        peer.reply(kind, request_id, buffer_value, &items, buffers)?;
+                    }
+                    Delivery::Stop => peer.write(MessageKind::Stop, buffers, encode_stop)?,
+                    Delivery::Resume { buffer_value } => {
+                        let encode = |out: &mut Vec<u8>| encode_resume(buffer_value, out);
+                        peer.write(MessageKind::Resume, buffers, encode)?;
+                    }
+                    Delivery::Close(reason) => return Err(Ended::Decided(reason)),
+                }
+            }
+            Ok(())
+        })?;
+        if self.postponed.is_some() && self.unsent.is_empty() {
+            self.on_received(driver)?;
+        }
+        Ok(())
+    }
+
+    fn on_head(&mut self, shared: &Shared, announcement: &Announcement) -> Result<(), Ended> {
+        let snapshot = shared.driver.backend().snapshot();
+        self.with_out(|peer, buffers| {
+            let mut message = Vec::new();
+            let told = peer
+                .announcer
+                .announce(announcement, snapshot.as_ref(), &shared.key, &mut message)
+                .map_err(|_| Ended::Store)?;
+            if told {
+                peer.write(MessageKind::Announce, buffers, |out| out.extend_from_slice(&message))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Writes as much of `out` as the socket takes and keeps the rest.
+    fn send(&mut self, out: &mut Vec<u8>) -> Result<(), Ended> {
+        if !self.unsent.is_empty() {
+            self.unsent.extend_from_slice(out);
+            out.clear();
+            return Ok(());
+        }
+        let mut sent = 0;
+        while let Some(rest) = out.get(sent..).filter(|rest| !rest.is_empty()) {
+            match self.stream.try_write(rest) {
+                Ok(count) => sent = sent.saturating_add(count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.unsent.extend_from_slice(rest);
+                    break;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        out.clear();
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Ended> {
+        let mut unsent = std::mem::take(&mut self.unsent);
+        self.send(&mut unsent)
+    }
+
+    /// Tells the peer why, as far as it still listens.
+    async fn farewell(&mut self, reason: Reason) {
+        let mut last = std::mem::take(&mut self.unsent);
+        if self.session.disconnect(reason, &mut last).is_ok() {
+            let write = tokio::io::AsyncWriteExt::write_all(&mut self.stream, &last);
+            drop(tokio::time::timeout(FAREWELL, write).await);
+        }
+    }
+}
+
+/// A peer that takes longer than this for the last bytes does not get them.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Messages of ours are far below the limit of a frame; one that is not closes the connection.
+#[allow(clippy::needless_pass_by_value, reason = "used as a function for map_err")]
+fn write_failed(_: rlpx::WriteError) -> Ended {
+    Ended::Decided(Reason::Requested)
+}

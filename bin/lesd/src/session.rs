@@ -1,0 +1,264 @@
+//! A connection's life: handshake, Status, service, and one log line about its end.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use les_engine::{Fault, Greeting, Role};
+use les_wire::{MessageKind, Status, Version};
+use rlpx::{Event, NodeId, Payload, Reason, Session, Workspace};
+use service_model::Tier;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    sync::watch,
+};
+use tracing::{debug, info, warn};
+
+use crate::{
+    announce::Announcer,
+    driver::Seat,
+    handshake::{self, Greeted},
+    inbox::Inbox,
+    listener::Permit,
+    node::Shared,
+    peer::{Ended, Peer},
+    status,
+};
+
+/// From our Status to the client's (les, "Handshake"; go-ethereum's limit).
+const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
+/// A Status of go-ethereum has 500 bytes; its keys and values are limited to 100,000.
+const STATUS_LIMIT: usize = 128 * 1024;
+
+/// Serves one accepted socket to its end.
+pub(crate) async fn serve(
+    mut stream: TcpStream,
+    address: SocketAddr,
+    permit: Permit,
+    shared: Arc<Shared>,
+    shutdown: watch::Receiver<bool>,
+) {
+    // Boxed: the buffers of the handshake do not stay part of an idle connection.
+    let greeted = match Box::pin(handshake::greet(&mut stream, &shared.key)).await {
+        Ok(greeted) => greeted,
+        Err(failed) => {
+            drop(permit);
+            if shared.may_log(address, "handshake") {
+                debug!(%address, reason = %failed, "Handshake failed");
+            }
+            return;
+        }
+    };
+    let id = *greeted.session.remote();
+    let client = greeted.client.clone();
+    let welcomed = Box::pin(welcome(stream, address, greeted, &shared)).await;
+    drop(permit);
+    let (peer, seat, _registration, version) = match welcomed {
+        Ok(welcomed) => welcomed,
+        Err(refused) => {
+            if shared.may_log(address, "refused") {
+                info!(%address, id = %short(&id), %client, reason = %refused, "Light client refused");
+            }
+            return;
+        }
+    };
+    info!(%address, id = %short(&id), %client, les = version.number(), "Light client connected");
+    let ended = peer.run(&shared, shutdown).await;
+    drop(seat);
+    if ended.is_fault() {
+        if shared.may_log(address, "ended") {
+            warn!(%address, id = %short(&id), reason = %ended, "Light client dropped");
+        }
+    } else {
+        info!(%address, id = %short(&id), reason = %ended, "Light client gone");
+    }
+}
+
+/// The first half of a node id's hash, as go-ethereum logs it.
+fn short(id: &NodeId) -> String {
+    id.to_string().chars().take(16).collect()
+}
+
+/// Why a client was not taken.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error("no seat: {0:?}")]
+    Seat(les_engine::Refusal),
+    #[error("this node is connected already")]
+    Twice,
+    #[error("{0}")]
+    Mismatch(String),
+    #[error("no Status within 5 s")]
+    Timeout,
+    #[error("message {0} instead of Status")]
+    NoStatus(u64),
+    #[error("{0}")]
+    Ended(#[from] Ended),
+}
+
+impl From<std::io::Error> for Refused {
+    fn from(error: std::io::Error) -> Self {
+        Self::Ended(error.into())
+    }
+}
+
+impl Refused {
+    const fn reason(&self) -> Reason {
+        match self {
+            Self::Seat(_) => Reason::TooManyPeers,
+            Self::Twice => Reason::AlreadyConnected,
+            Self::Mismatch(_) | Self::NoStatus(_) => Reason::SubprotocolError,
+            Self::Timeout => Reason::PingTimeout,
+            Self::Ended(Ended::Fault(fault)) => fault.reason(),
+            Self::Ended(_) => Reason::SubprotocolError,
+        }
+    }
+}
+
+/// The id of a connected node; one connection each.
+pub(crate) struct Registration {
+    shared: Arc<Shared>,
+    id: NodeId,
+}
+
+impl Registration {
+    fn take(shared: &Arc<Shared>, id: NodeId) -> Option<Self> {
+        let fresh = shared.connected.lock().insert(id);
+        fresh.then(|| Self { shared: Arc::clone(shared), id })
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.shared.connected.lock().remove(&self.id);
+    }
+}
+
+/// The connection while both sides say what they are.
+struct Hall {
+    stream: TcpStream,
+    session: Session,
+    capability: usize,
+    version: Version,
+    received: Vec<u8>,
+    workspace: Workspace,
+}
+
+impl Hall {
+    /// Sends one message.
+    async fn write(&mut self, kind: MessageKind, message: &[u8]) -> Result<(), Ended> {
+        let mut out = Vec::new();
+        let code = u64::from(kind.code());
+        self.session
+            .write(self.capability, code, Payload::Plain(message), &mut self.workspace, &mut out)
+            .map_err(|_| Ended::Decided(Reason::Requested))?;
+        Ok(self.stream.write_all(&out).await?)
+    }
+
+    /// Reads the first message, which must be Status.
+    async fn read_status(&mut self) -> Result<Status, Refused> {
+        loop {
+            let read =
+                self.session.read(&mut self.received, &mut self.workspace).map_err(Ended::from)?;
+            let used = read.consumed;
+            let found = match read.event {
+                Event::Need(_) => None,
+                Event::Ping | Event::Pong | Event::Ignored(_) => Some(None),
+                Event::Disconnect(reason) => return Err(Ended::ByPeer(reason).into()),
+                Event::Message { code: 0, payload, .. } => {
+                    Some(Some(Status::decode(payload).map_err(Ended::from)?))
+                }
+                Event::Message { code, .. } => return Err(Refused::NoStatus(code)),
+            };
+            self.received.drain(..used);
+            match found {
+                Some(Some(status)) => return Ok(status),
+                Some(None) => {}
+                None => {
+                    if self.stream.read_buf(&mut self.received).await? == 0 {
+                        return Err(Ended::Closed.into());
+                    }
+                }
+            }
+        }
+    }
+
+    async fn refuse(mut self, refused: Refused) -> Refused {
+        let mut out = Vec::new();
+        let told = self.session.disconnect(refused.reason(), &mut out).is_ok();
+        if told {
+            let write = self.stream.write_all(&out);
+            drop(tokio::time::timeout(STATUS_TIMEOUT, write).await);
+        }
+        refused
+    }
+}
+
+type Welcomed = (Peer, Seat, Registration, Version);
+
+async fn welcome(
+    stream: TcpStream,
+    address: SocketAddr,
+    greeted: Greeted,
+    shared: &Arc<Shared>,
+) -> Result<Welcomed, Refused> {
+    let Greeted { mut session, rest, client: _ } = greeted;
+    let les = session.shared().iter().enumerate().find_map(|(index, offered)| {
+        let name = offered.capability.name.as_str() == les_wire::CAPABILITY_NAME;
+        let version = Version::from_number(offered.capability.version)?;
+        name.then_some((index, version))
+    });
+    // The handshake saw to it that there is one.
+    let Some((capability, version)) = les else { return Err(Refused::NoStatus(0)) };
+    session.set_message_limit(STATUS_LIMIT);
+    let workspace = Workspace::new();
+    let mut hall = Hall { stream, session, capability, version, received: rest, workspace };
+    let inbox = Arc::new(Inbox::default());
+    let seat = match shared.driver.connect(address.ip(), Arc::clone(&inbox)) {
+        Ok(seat) => seat,
+        Err(refusal) => return Err(hall.refuse(Refused::Seat(refusal)).await),
+    };
+    let Some(registration) = Registration::take(shared, *hall.session.remote()) else {
+        return Err(hall.refuse(Refused::Twice).await);
+    };
+    let announcer = match exchange_status(&mut hall, &seat, shared).await {
+        Ok(announcer) => announcer,
+        Err(refused) => return Err(hall.refuse(refused).await),
+    };
+    let Hall { stream, mut session, capability, received, .. } = hall;
+    session.set_message_limit(les_wire::MAX_MESSAGE_BYTES);
+    let peer =
+        Peer::new(stream, session, capability, version, received, seat.peer(), inbox, announcer);
+    Ok((peer, seat, registration, version))
+}
+
+/// Sends ours at once, waits for theirs, compares.
+async fn exchange_status(
+    hall: &mut Hall,
+    seat: &Seat,
+    shared: &Shared,
+) -> Result<Announcer, Refused> {
+    let announcement = Arc::clone(&shared.head.borrow());
+    let flow_control = shared.driver.flow_control();
+    let ours = status::status(&shared.offer, hall.version, &announcement, flow_control);
+    let mut message = Vec::new();
+    ours.encode(&mut message);
+    let exchange = async {
+        hall.write(MessageKind::Status, &message).await?;
+        hall.read_status().await
+    };
+    let theirs = match tokio::time::timeout(STATUS_TIMEOUT, exchange).await {
+        Ok(theirs) => theirs?,
+        Err(_) => {
+            shared.driver.faulted(seat.peer(), Fault::HandshakeTimedOut, 0);
+            return Err(Refused::Timeout);
+        }
+    };
+    if let Some(mismatch) = status::mismatch(&shared.offer, hall.version, &announcement, &theirs) {
+        shared.driver.faulted(seat.peer(), Fault::WrongNetwork, 0);
+        return Err(Refused::Mismatch(mismatch));
+    }
+    let role = if theirs.is_server { Role::Server } else { Role::Client };
+    let greeting = Greeting { version: hall.version, role, tier: Tier::Free };
+    shared.driver.greeted(seat.peer(), greeting).map_err(Refused::Seat)?;
+    Ok(Announcer::new(theirs.announcements_wanted(), *announcement.head()))
+}

@@ -1,0 +1,229 @@
+//! What an operator wrote: flags, then environment, then the file, then defaults.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use crate::log::LogFormat;
+
+/// The settings of `lesd node`, each as it was written or not. The same names serve as flags
+/// (`--light.maxpeers`), as keys of the file (`[light] maxpeers`), and, for the most part, in
+/// go-ethereum.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Directory of the chain, the node key and the lock
+    #[arg(long, value_name = "DIR", env = "LESD_DATADIR")]
+    pub datadir: Option<PathBuf>,
+
+    /// go-ethereum genesis file; needed when the data directory is new
+    #[arg(long, value_name = "FILE", env = "LESD_GENESIS")]
+    pub genesis: Option<PathBuf>,
+
+    /// Chain file (RLP, or RLP and gzip) to import before serving; may be given several times
+    #[arg(long, value_name = "FILE", env = "LESD_IMPORT", value_delimiter = ',')]
+    pub import: Option<Vec<PathBuf>>,
+
+    /// Address to listen on
+    #[arg(long, value_name = "ADDRESS", env = "LESD_ADDR")]
+    pub addr: Option<std::net::IpAddr>,
+
+    /// TCP port to listen on; 0 takes a free one [default: 30303]
+    #[arg(long, value_name = "PORT", env = "LESD_PORT")]
+    pub port: Option<u16>,
+
+    /// UDP port for discovery [default: the TCP port]
+    #[arg(long = "discovery.port", value_name = "PORT", env = "LESD_DISCOVERY_PORT")]
+    #[serde(rename = "discovery.port")]
+    pub discovery_port: Option<u16>,
+
+    /// Network id [default: the chain id]
+    #[arg(long, value_name = "ID", env = "LESD_NETWORKID")]
+    pub networkid: Option<u64>,
+
+    /// Do not answer discovery packets
+    #[arg(
+        long, short = 'd', env = "LESD_NODISCOVER", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub nodiscover: Option<bool>,
+
+    /// File with the node key, 64 hexadecimal digits [default: nodekey in the data directory]
+    #[arg(long, value_name = "FILE", env = "LESD_NODEKEY", conflicts_with = "nodekeyhex")]
+    pub nodekey: Option<PathBuf>,
+
+    /// The node key itself, 64 hexadecimal digits (for tests: others can read a command line)
+    #[arg(long, value_name = "HEX", env = "LESD_NODEKEYHEX")]
+    pub nodekeyhex: Option<String>,
+
+    /// Do not check proof-of-work seals of imported blocks
+    #[arg(
+        long, env = "LESD_FAKEPOW", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub fakepow: Option<bool>,
+
+    /// Keep the state of every block, not just of the last 128
+    #[arg(
+        long, env = "LESD_ARCHIVE", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub archive: Option<bool>,
+
+    /// Most light clients at a time [default: 1000]
+    #[arg(long = "light.maxpeers", value_name = "N", env = "LESD_LIGHT_MAXPEERS")]
+    #[serde(rename = "light.maxpeers")]
+    pub light_max_peers: Option<usize>,
+
+    /// Most light clients of one address prefix, IPv4 /32 or IPv6 /64; loopback is free of it
+    /// [default: 16]
+    #[arg(long = "light.maxprefixpeers", value_name = "N", env = "LESD_LIGHT_MAXPREFIXPEERS")]
+    #[serde(rename = "light.maxprefixpeers")]
+    pub light_max_prefix_peers: Option<usize>,
+
+    /// Memory for caches, in MiB [default: 512]
+    #[arg(long, value_name = "MIB", env = "LESD_CACHE")]
+    pub cache: Option<usize>,
+
+    /// Log level: 1 errors, 2 warnings, 3 info, 4 debug, 5 trace [default: 3]
+    #[arg(long, value_name = "LEVEL", env = "LESD_VERBOSITY")]
+    pub verbosity: Option<u8>,
+
+    /// Shape of log lines
+    #[arg(long = "log.format", value_name = "FORMAT", env = "LESD_LOG_FORMAT")]
+    #[serde(rename = "log.format")]
+    pub log_format: Option<LogFormat>,
+}
+
+/// A settings file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// It cannot be read.
+    #[error("cannot read the configuration {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is not TOML, or has a key or value that does not exist.
+    #[error("configuration {path}: {reason} (see `lesd config` for all keys)")]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the line.
+        reason: String,
+    },
+}
+
+impl Settings {
+    /// Reads a TOML file. Tables are prefixes: `[light] maxpeers` is `light.maxpeers`.
+    ///
+    /// # Errors
+    /// If it cannot be read or holds anything that is not a setting.
+    pub fn read(path: &Path) -> Result<Self, SettingsError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| SettingsError::Read { path: path.to_owned(), source })?;
+        Self::parse(&text)
+            .map_err(|reason| SettingsError::Content { path: path.to_owned(), reason })
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let table: toml::Table = text.parse().map_err(|error| format!("{error}"))?;
+        let mut flat = toml::Table::new();
+        flatten("", table, &mut flat);
+        flat.try_into().map_err(|error| format!("{error}"))
+    }
+
+    /// These settings, and those of `other` where these say nothing.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            datadir: self.datadir.or(other.datadir),
+            genesis: self.genesis.or(other.genesis),
+            import: self.import.or(other.import),
+            addr: self.addr.or(other.addr),
+            port: self.port.or(other.port),
+            discovery_port: self.discovery_port.or(other.discovery_port),
+            networkid: self.networkid.or(other.networkid),
+            nodiscover: self.nodiscover.or(other.nodiscover),
+            nodekey: self.nodekey.or(other.nodekey),
+            nodekeyhex: self.nodekeyhex.or(other.nodekeyhex),
+            fakepow: self.fakepow.or(other.fakepow),
+            archive: self.archive.or(other.archive),
+            light_max_peers: self.light_max_peers.or(other.light_max_peers),
+            light_max_prefix_peers: self.light_max_prefix_peers.or(other.light_max_prefix_peers),
+            cache: self.cache.or(other.cache),
+            verbosity: self.verbosity.or(other.verbosity),
+            log_format: self.log_format.or(other.log_format),
+        }
+    }
+
+    /// The settings as a TOML file with one key a line. The key is not shown.
+    pub fn to_toml(&self) -> String {
+        let shown = Self { nodekeyhex: None, ..self.clone() };
+        toml::Table::try_from(shown).map(|table| nested(&table)).unwrap_or_default()
+    }
+}
+
+fn flatten(prefix: &str, table: toml::Table, flat: &mut toml::Table) {
+    for (key, value) in table {
+        let name = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
+        match value {
+            toml::Value::Table(inner) => flatten(&name, inner, flat),
+            value @ (toml::Value::String(_)
+            | toml::Value::Integer(_)
+            | toml::Value::Float(_)
+            | toml::Value::Boolean(_)
+            | toml::Value::Datetime(_)
+            | toml::Value::Array(_)) => {
+                flat.insert(name, value);
+            }
+        }
+    }
+}
+
+fn nested(flat: &toml::Table) -> String {
+    let mut lines = String::new();
+    for (key, value) in flat {
+        lines.push_str(&format!("{key} = {value}\n"));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_a_prefix() {
+        let settings = Settings::parse("port = 1\n[light]\nmaxpeers = 7\n").unwrap();
+        assert_eq!((settings.port, settings.light_max_peers), (Some(1), Some(7)));
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let error = Settings::parse("prot = 1").unwrap_err();
+        assert!(error.contains("prot"), "{error}");
+    }
+
+    #[test]
+    fn flags_go_before_the_file() {
+        let flags = Settings { port: Some(1), ..Settings::default() };
+        let file = Settings::parse("port = 2\ncache = 3").unwrap();
+        let both = flags.or(file);
+        assert_eq!((both.port, both.cache), (Some(1), Some(3)));
+    }
+
+    #[test]
+    fn what_is_printed_can_be_read_again() {
+        let settings = Settings {
+            port: Some(30303),
+            light_max_peers: Some(5),
+            log_format: Some(LogFormat::Json),
+            ..Settings::default()
+        };
+        assert_eq!(Settings::parse(&settings.to_toml()).unwrap(), settings);
+    }
+}
