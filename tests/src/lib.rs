@@ -1,1 +1,11 @@
-//! Tests that need several crates. Each file beside this folder is one suite.
+//! What suites share: a server in this process, and a client that sends whatever a test wants.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    missing_debug_implementations,
+    reason = "helpers of tests: what goes wrong here fails the test that called"
+)]
+
+pub mod client;
+pub mod server;

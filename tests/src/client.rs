@@ -1,0 +1,198 @@
+//! A client that sends whatever a test wants, over the real transport.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    time::Duration,
+};
+
+use les_wire::{Head, Status, Version};
+use lesd::bundled;
+use rlpx::{
+    Capability, Enode, Event, Greeting, GreetingEvent, Hello, Host, Name, NodeKey, Offer, Payload,
+    Progress, Reason, Session, Workspace, dial,
+};
+
+/// No answer of a local server takes longer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What came from the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// A message of LES.
+    Message(u64, Vec<u8>),
+    /// A Disconnect.
+    Disconnect(Reason),
+    /// The end of the connection without a word.
+    Closed,
+}
+
+/// One connection to a server.
+pub struct Client {
+    stream: TcpStream,
+    session: Session,
+    workspace: Workspace,
+    received: Vec<u8>,
+    /// The version that was agreed on.
+    pub version: Version,
+}
+
+impl Client {
+    /// Connects with a fresh key and exchanges Hello, no more.
+    pub fn dial(enode: &Enode, version: Version) -> Self {
+        Self::dial_with(enode, version, &NodeKey::random(&mut rand::rng()))
+    }
+
+    /// Connects with this key and exchanges Hello, no more.
+    pub fn dial_with(enode: &Enode, version: Version, key: &NodeKey) -> Self {
+        let Host::Ip(ip) = enode.host else { panic!("an address") };
+        let mut stream = TcpStream::connect((ip, enode.tcp_port)).expect("a server");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        stream.set_nodelay(true).expect("a socket");
+        let (dialing, auth) = dial(key, &enode.id, &mut rand::rng()).expect("a key");
+        stream.write_all(&auth).expect("a socket");
+        let mut received = Vec::new();
+        let length = loop {
+            match dialing.ack_length(&received).expect("an ack") {
+                Progress::Complete(length) => break length,
+                Progress::Need(_) => read_more(&mut stream, &mut received).expect("an ack"),
+            }
+        };
+        let ack: Vec<u8> = received.drain(..length).collect();
+        let established = dialing.open_ack(&ack).expect("a valid ack");
+        let name = Name::new(les_wire::CAPABILITY_NAME).expect("a name");
+        let capability = Capability { name, version: u64::from(version.number()) };
+        let offers = [Offer { capability, length: u64::from(version.message_count()) }];
+        let hello = Hello::new("les-tests".to_owned(), vec![capability], key.id());
+        let mut out = Vec::new();
+        let mut greeting = Greeting::new(established, &hello, &mut out).expect("a short Hello");
+        stream.write_all(&out).expect("a socket");
+        let theirs = loop {
+            let greeted = greeting.read(&mut received).expect("a Hello");
+            received.drain(..greeted.consumed);
+            match greeted.event {
+                GreetingEvent::Hello(hello) => break hello,
+                GreetingEvent::Need(_) => read_more(&mut stream, &mut received).expect("a Hello"),
+                GreetingEvent::Disconnect(reason) => panic!("disconnected: {reason}"),
+            }
+        };
+        let session = greeting.into_session(&theirs, &offers, les_wire::MAX_MESSAGE_BYTES);
+        Self { stream, session, workspace: Workspace::new(), received, version }
+    }
+
+    /// Connects, and exchanges Status.
+    pub fn connect(enode: &Enode, version: Version) -> Self {
+        let mut client = Self::dial(enode, version);
+        let theirs = client.read_status();
+        let mut ours = Vec::new();
+        client_status(&theirs, version).encode(&mut ours);
+        client.send(0, &ours);
+        client
+    }
+
+    /// The server's Status, which must come next.
+    pub fn read_status(&mut self) -> Status {
+        match self.receive() {
+            Received::Message(0, payload) => Status::decode(&payload).expect("a Status"),
+            other => panic!("no Status but {other:?}"),
+        }
+    }
+
+    /// Sends one message.
+    pub fn send(&mut self, code: u64, payload: &[u8]) {
+        let mut out = Vec::new();
+        self.session
+            .write(0, code, Payload::Plain(payload), &mut self.workspace, &mut out)
+            .expect("a message that fits");
+        // A server that has closed already is found out when reading.
+        drop(self.stream.write_all(&out));
+    }
+
+    /// Sends bytes as they are, in place of a frame.
+    pub fn send_raw(&mut self, bytes: &[u8]) {
+        drop(self.stream.write_all(bytes));
+    }
+
+    /// The next message that is not a ping, or how the connection ended.
+    pub fn receive(&mut self) -> Received {
+        loop {
+            let read = match self.session.read(&mut self.received, &mut self.workspace) {
+                Ok(read) => read,
+                Err(fault) => panic!("the server broke the protocol: {fault}"),
+            };
+            let used = read.consumed;
+            let found = match read.event {
+                Event::Message { code, payload, .. } => {
+                    Some(Received::Message(code, payload.to_vec()))
+                }
+                Event::Disconnect(reason) => Some(Received::Disconnect(reason)),
+                Event::Need(_) => {
+                    self.received.drain(..used);
+                    match read_more(&mut self.stream, &mut self.received) {
+                        Ok(()) => continue,
+                        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                            panic!("no answer within {PATIENCE:?}")
+                        }
+                        Err(_) => return Received::Closed,
+                    }
+                }
+                Event::Ping | Event::Pong | Event::Ignored(_) => None,
+            };
+            self.received.drain(..used);
+            if let Some(found) = found {
+                return found;
+            }
+        }
+    }
+
+    /// Sends a request and returns the reply's payload; anything else is a failure.
+    pub fn ask(&mut self, code: u64, request: &[u8], reply_code: u64) -> Vec<u8> {
+        self.send(code, request);
+        match self.receive() {
+            Received::Message(code, payload) if code == reply_code => payload,
+            other => panic!("no reply {reply_code} but {other:?}"),
+        }
+    }
+}
+
+fn read_more(stream: &mut TcpStream, received: &mut Vec<u8>) -> std::io::Result<()> {
+    let mut chunk = vec![0; 64 * 1024];
+    let count = stream.read(&mut chunk)?;
+    if count == 0 {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    received.extend_from_slice(chunk.get(..count).unwrap_or_default());
+    Ok(())
+}
+
+/// What a light client says to a server with this Status.
+pub fn client_status(theirs: &Status, version: Version) -> Status {
+    Status {
+        protocol_version: u64::from(version.number()),
+        network_id: theirs.network_id,
+        genesis_hash: theirs.genesis_hash,
+        head: Some(Head::default()),
+        fork_id: theirs.fork_id,
+        announce_type: Some(les_wire::AnnounceType::Simple),
+        ..Status::default()
+    }
+}
+
+/// The blocks of the bundled chain, as their own decoder reads them: (header, body) RLP.
+pub fn bundled_blocks() -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut plain = Vec::new();
+    flate2::read::GzDecoder::new(bundled::BLOCKS).read_to_end(&mut plain).expect("gzip");
+    let mut blocks = Vec::new();
+    let mut at = 0;
+    while at < plain.len() {
+        let item = rlp::Rlp::new(plain.get(at..).unwrap_or_default());
+        let length = item.payload_info().map(|info| info.total()).expect("a block");
+        let header = item.at(0).expect("a header").as_raw().to_vec();
+        let mut body = rlp::RlpStream::new_list(2);
+        body.append_raw(item.at(1).expect("transactions").as_raw(), 1);
+        body.append_raw(item.at(2).expect("uncles").as_raw(), 1);
+        blocks.push((header, body.out().to_vec()));
+        at += length;
+    }
+    blocks
+}

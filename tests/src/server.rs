@@ -1,0 +1,119 @@
+//! The real server, in this process, on a free port, serving the bundled chain.
+
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock, atomic::AtomicBool},
+    time::Duration,
+};
+
+use chain_backend::{Importer, SealCaches, Store};
+use consensus::ChainSpec;
+use lesd::{Handle, Node, Parts, bundled, data_directory};
+use rlpx::{Enode, NodeKey};
+use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot};
+
+/// The chain of `fixtures/chain/small`, imported once a process.
+pub struct Bundled {
+    /// Its store.
+    pub store: Arc<Store>,
+    /// Its rules.
+    pub spec: Arc<ChainSpec>,
+    _directory: tempfile::TempDir,
+}
+
+/// The bundled chain.
+pub fn bundled_chain() -> &'static Bundled {
+    static CHAIN: OnceLock<Bundled> = OnceLock::new();
+    CHAIN.get_or_init(|| {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let genesis = bundled::GENESIS.as_bytes();
+        let named = Path::new("bundled");
+        let (chain, _) =
+            data_directory::init_from(directory.path(), genesis, named, false, 64 << 20)
+                .expect("the bundled genesis");
+        let file = directory.path().join("chain.rlp.gz");
+        std::fs::write(&file, bundled::BLOCKS).expect("room for the chain");
+        let (store, spec) = (Arc::clone(&chain.store), Arc::clone(&chain.spec));
+        Importer::new(store, spec, SealCaches::new(false))
+            .import_file(&file, &AtomicBool::new(false), &mut |_| {})
+            .expect("the bundled chain");
+        Bundled { store: chain.store, spec: chain.spec, _directory: directory }
+    })
+}
+
+/// A running server; stopped when dropped.
+pub struct Server {
+    /// Where it listens.
+    pub enode: Enode,
+    /// To look into it.
+    pub handle: Handle,
+    stop: Option<oneshot::Sender<()>>,
+    stopped: Option<oneshot::Receiver<()>>,
+    runtime: Option<Runtime>,
+}
+
+/// Limits of a server.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Light clients at a time.
+    pub peers: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { peers: 100 }
+    }
+}
+
+impl Server {
+    /// Starts a server of the bundled chain.
+    pub fn start(limits: Limits) -> Self {
+        let chain = bundled_chain();
+        let runtime = Runtime::new().expect("a runtime");
+        let node = runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            Node::new(Parts {
+                backend: Arc::clone(&chain.store),
+                spec: Arc::clone(&chain.spec),
+                archive: false,
+                network_id: chain.spec.chain_id(),
+                key: NodeKey::random(&mut rand::rng()),
+                listener,
+                discovery: None,
+                max_peers: limits.peers,
+                max_prefix_peers: limits.peers,
+                corrupt_proofs: false,
+            })
+            .expect("a node")
+        });
+        let (enode, handle) = (node.enode().clone(), node.handle());
+        let (stop, stop_asked) = oneshot::channel();
+        let (done, stopped) = oneshot::channel();
+        runtime.spawn(async move {
+            let shutdown = async {
+                drop(stop_asked.await);
+            };
+            node.run(shutdown).await.expect("a working listener");
+            done.send(()).expect("somebody waits");
+        });
+        Self { enode, handle, stop: Some(stop), stopped: Some(stopped), runtime: Some(runtime) }
+    }
+
+    /// Asks the server to stop and waits until it has; panics after five seconds.
+    pub fn stop(&mut self) {
+        let Some(runtime) = &self.runtime else { return };
+        if let (Some(stop), Some(stopped)) = (self.stop.take(), self.stopped.take()) {
+            stop.send(()).expect("a running node");
+            let stopped = async { tokio::time::timeout(Duration::from_secs(5), stopped).await };
+            assert!(runtime.block_on(stopped).is_ok(), "not stopped within 5 s");
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
