@@ -21,7 +21,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0_u64..4_000).prop_map(|cost| Step::Admit { cost }),
         3 => (0_usize..8, 0_u64..5_000).prop_map(|(which, real)| Step::Settle { which, real }),
         1 => (0_u64..3_000).prop_map(|cost| Step::Charge { cost }),
-        1 => (0_u64..5_000, 0_u64..5).prop_map(|(limit, recharge)| Step::Announce { limit, recharge }),
+        1 => (0_u64..5_000, 0_u64..5)
+            .prop_map(|(limit, recharge)| Step::Announce { limit, recharge }),
     ]
 }
 
