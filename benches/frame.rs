@@ -192,7 +192,8 @@ fn main() {
         let [us, base, geth] = row.map(|times| fastest(&times));
         let (to_base, to_geth) = (base / us, geth / us);
         println!(
-            "| {length} B | {us:.2} µs | {base:.2} µs | {to_base:.2} | {geth:.2} µs | {to_geth:.2} |"
+            "| {length} B | {us:.2} µs | {base:.2} µs | {to_base:.2} | {geth:.2} µs \
+             | {to_geth:.2} |"
         );
     }
 }

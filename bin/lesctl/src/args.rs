@@ -38,7 +38,9 @@ pub(crate) struct Output {
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Give up when the server is silent for this many seconds.
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, global = true)]
+    #[arg(
+        long, value_name = "SECONDS", default_value = "10", value_parser = seconds, global = true
+    )]
     pub(crate) timeout: Duration,
 }
 
@@ -64,7 +66,10 @@ pub(crate) struct Get {
 #[derive(Debug, Args)]
 pub(crate) struct TrustArguments {
     /// The chain's genesis file: fetch every header from there on and check its rules and seal.
-    #[arg(long, value_name = "FILE", global = true, conflicts_with_all = ["trusted_hash", "trust_head"])]
+    #[arg(
+        long, value_name = "FILE", global = true,
+        conflicts_with_all = ["trusted_hash", "trust_head"]
+    )]
     pub(crate) genesis: Option<PathBuf>,
     /// With --genesis: do not check seals, for development chains made without work.
     #[arg(long, global = true, requires = "genesis")]

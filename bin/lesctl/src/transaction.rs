@@ -18,7 +18,8 @@ pub(crate) fn describe(canonical: &Bytes) -> (String, Value) {
     let to = transaction.to();
     let recipient = to.map_or_else(|| "creates a contract".to_owned(), |to| format!("to {to}"));
     let text = format!(
-        "{hash}\n  type {}, from {sender} {recipient}, nonce {}, {}, gas limit {}, {} bytes of data",
+        "{hash}\n  type {}, from {sender} {recipient}, nonce {}, {}, gas limit {}, \
+         {} bytes of data",
         transaction.ty(),
         transaction.nonce(),
         ether(transaction.value()),

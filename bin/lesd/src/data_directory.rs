@@ -37,7 +37,8 @@ pub struct Chain {
 pub enum DirectoryError {
     /// There is no chain in it.
     #[error(
-        "{0} holds no chain; make one with `lesd init --datadir {0} GENESIS.json`, or give --genesis"
+        "{0} holds no chain; make one with `lesd init --datadir {0} GENESIS.json`, or give \
+         --genesis"
     )]
     Empty(PathBuf),
     /// The genesis file cannot be used.

@@ -1,4 +1,4 @@
-//! The UDP socket of discovery: pings are answered, so that clients which ping before they dial find us.
+//! The UDP socket of discovery: pings are answered, for clients that ping before they dial.
 
 use std::{
     net::{IpAddr, SocketAddr},

@@ -107,7 +107,7 @@ pub(crate) async fn run(
                 None => debug!(%address, "Too many handshakes under way"),
             },
             Err(error) if is_transient(&error) => {
-                warn!(%error, "Cannot accept connections; raise the limit of open files (ulimit -n)");
+                warn!(%error, "Cannot accept connections; raise `ulimit -n`");
                 tokio::time::sleep(RETRY).await;
             }
             Err(error) => return Err(error),

@@ -194,7 +194,9 @@ impl Peer {
                         return Err(Ended::Silent);
                     }
                     pinged = true;
-                    self.with_out(|peer, buffers| peer.session.ping(buffers.out).map_err(write_failed))?;
+                    self.with_out(|peer, buffers| {
+                        peer.session.ping(buffers.out).map_err(write_failed)
+                    })?;
                 }
                 stop = shutdown.wait_for(|stop| *stop) => {
                     drop(stop);

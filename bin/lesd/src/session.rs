@@ -56,7 +56,8 @@ pub(crate) async fn serve(
         Ok(welcomed) => welcomed,
         Err(refused) => {
             if shared.may_log(address, "refused") {
-                info!(%address, id = %short(&id), %client, reason = %refused, "Light client refused");
+                let id = short(&id);
+                info!(%address, %id, %client, reason = %refused, "Light client refused");
             }
             return;
         }

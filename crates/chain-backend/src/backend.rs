@@ -126,8 +126,8 @@ pub trait Snapshot: Send + Sync {
     /// Number of complete sections of a helper trie on this view's canonical chain.
     fn helper_trie_sections(&self, kind: HelperTrieKind) -> u64;
 
-    /// Adds the nodes that prove `key`, or its absence, in the trie of `section` to `nodes`, without
-    /// the first `from_level` nodes of the path. `false` if that section is not built.
+    /// Adds the nodes that prove `key`, or its absence, in the trie of `section` to `nodes`,
+    /// without the first `from_level` nodes of the path. `false` if that section is not built.
     fn prove_helper(
         &self,
         kind: HelperTrieKind,

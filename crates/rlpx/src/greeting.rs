@@ -107,8 +107,8 @@ impl Greeting {
     }
 
     /// The session that the peer's Hello leads to; bodies are compressed from here on if the
-    /// peer's version allows, which takes for granted that ours does. Messages that declare more than
-    /// `message_limit` bytes will be refused.
+    /// peer's version allows, which takes for granted that ours does. Messages that declare more
+    /// than `message_limit` bytes will be refused.
     #[must_use]
     pub fn into_session(self, theirs: &Hello, offers: &[Offer], message_limit: usize) -> Session {
         Session::new(self.frames, self.remote, theirs, offers, message_limit)

@@ -60,7 +60,10 @@ pub enum Refusal {
     #[error("logsBloom: the header has {0}, computed {1}")]
     Bloom(Box<Bloom>, Box<Bloom>),
     /// The body has withdrawals where there are none yet, or has none where there must be.
-    #[error("withdrawals: the list is {}", if *.0 { "not expected before Shanghai" } else { "missing" })]
+    #[error(
+        "withdrawals: the list is {}",
+        if *.0 { "not expected before Shanghai" } else { "missing" }
+    )]
     Withdrawals(bool),
     /// More bytes than EIP-7934 allows.
     #[error("its RLP has {length} bytes, allowed are {limit} (EIP-7934)")]
