@@ -116,8 +116,7 @@ pub fn execute_block(
     state: &mut dyn WorkingState,
     ancestors: &mut AncestorHashes<'_>,
 ) -> Result<Outcome, ExecutionError> {
-    let clears_empty = rules.since(Fork::SpuriousDragon);
-    let mut accounts = BlockState::new(state, ancestors, clears_empty);
+    let mut accounts = BlockState::new(state, ancestors, rules.fork);
     if rules.dao_drain {
         balances::drain_dao(&mut accounts)?;
     }

@@ -27,19 +27,25 @@ fn key_address() -> Address {
 
 /// A genesis with this `config`; its signer and rich account is [`key_address`].
 fn genesis(config: &str) -> Genesis {
+    genesis_with(config, "")
+}
+
+/// The same with more entries of `alloc`.
+fn genesis_with(config: &str, alloc: &str) -> Genesis {
     let owner = key_address();
     let extra = format!("0x{}{:x}{}", "00".repeat(32), owner, "00".repeat(65));
     let extra = if config.contains("clique") { extra } else { "0x".into() };
     let json = format!(
         r#"{{"config": {config}, "difficulty": "0x1", "gasLimit": "0x1c9c380",
-            "extraData": "{extra}", "alloc": {{"{owner}": {{"balance": "0x8ac7230489e80000"}}}}}}"#
+            "extraData": "{extra}", "alloc": {{"{owner}": {{"balance": "0x8ac7230489e80000"}}{alloc}}}}}"#
     );
     Genesis::parse(json.as_bytes()).unwrap()
 }
 
 fn store(genesis: &Genesis) -> (TempDir, Arc<Store>, Arc<ChainSpec>) {
     let accounts = genesis.alloc.accounts().iter().map(|(address, account)| {
-        (*address, GenesisAccount { balance: account.balance, ..GenesisAccount::default() })
+        let (balance, code) = (account.balance, Some(account.code.clone()));
+        (*address, GenesisAccount { balance, code, ..GenesisAccount::default() })
     });
     let directory = tempfile::tempdir().unwrap();
     let mut header = None;
@@ -148,4 +154,18 @@ fn a_transaction_that_cannot_be_included_is_an_error_and_leaves_the_chain_as_it_
     assert_eq!(store.head().number, 0);
     builder.extend(&store.head().hash, draft(1, vec![transfer(0)])).unwrap();
     assert_eq!(store.head().number, 1);
+}
+
+#[test]
+fn code_that_only_looks_like_a_delegation_is_executed_as_code() {
+    for code in ["0xef01", "0xef0100", "0xef01010000000000000000000000000000000000000077"] {
+        let alloc = format!(r#", "{PAYEE}": {{"balance": "0x0", "code": "{code}"}}"#);
+        let genesis = genesis_with(&format!(r#"{{{LONDON}, "ethash": {{}}}}"#), &alloc);
+        let (_directory, store, spec) = store(&genesis);
+        let mut builder =
+            ChainBuilder::new(Arc::clone(&store), Arc::clone(&spec), importer(&store, &spec));
+        builder.extend(&store.head().hash, draft(1, vec![transfer(0)])).unwrap();
+        // 0xef is no instruction: the call fails and takes its gas.
+        assert_eq!(balance(&store, PAYEE), U256::ZERO, "{code}");
+    }
 }

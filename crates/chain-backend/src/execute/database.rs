@@ -6,6 +6,7 @@ use alloy_primitives::{
     Address, B256, Bytes, KECCAK256_EMPTY, U256,
     map::{AddressMap, Entry},
 };
+use consensus::Fork;
 use revm::{
     Database,
     bytecode::Bytecode,
@@ -29,6 +30,8 @@ pub(super) struct BlockState<'a> {
     ancestors: &'a mut AncestorHashes<'a>,
     /// Whether a touched empty account goes (EIP-161).
     clears_empty: bool,
+    /// Whether code can be a delegation (EIP-7702).
+    delegates: bool,
     cache: AddressMap<Cached>,
     codes: BTreeMap<B256, Bytecode>,
     /// Changed since the last [`Self::apply`].
@@ -46,12 +49,13 @@ impl<'a> BlockState<'a> {
     pub(super) fn new(
         state: &'a mut dyn WorkingState,
         ancestors: &'a mut AncestorHashes<'a>,
-        clears_empty: bool,
+        fork: Fork,
     ) -> Self {
         Self {
             state,
             ancestors,
-            clears_empty,
+            clears_empty: fork >= Fork::SpuriousDragon,
+            delegates: fork >= Fork::Prague,
             cache: AddressMap::default(),
             codes: BTreeMap::new(),
             changes: StateChanges::new(),
@@ -194,7 +198,9 @@ impl Database for BlockState<'_> {
         let bytes: Bytes = self.state.code(&hash)?.ok_or_else(|| {
             BackendError::Corrupt(format!("the code {hash} of an account is not stored"))
         })?;
-        let code = Bytecode::new_raw(bytes);
+        // Code that starts like a delegation and is none may be as old as Frontier.
+        let delegation = self.delegates.then(|| Bytecode::new_eip7702_raw(bytes.clone()).ok());
+        let code = delegation.flatten().unwrap_or_else(|| Bytecode::new_legacy(bytes));
         self.codes.insert(hash, code.clone());
         Ok(code)
     }

@@ -12,7 +12,7 @@ pub(super) fn config(name: &str, test: &Value) -> Result<ChainConfig, String> {
     let chain_id = given.and_then(|given| given.get("chainid")).and_then(Value::as_str);
     let chain_id = chain_id.and_then(|text| small(text).ok()).unwrap_or(1);
     let mut config = match name.split_once("To") {
-        None => ChainConfig::active_from_start(chain_id, fork(name)?),
+        None => from_start(chain_id, fork(name)?),
         Some((from, rest)) => {
             let (to, at) =
                 rest.split_once("At").ok_or_else(|| format!("network {name} is not known"))?;
@@ -72,9 +72,17 @@ fn fork(name: &str) -> Result<Fork, String> {
     })
 }
 
+/// All forks up to this one from the start, also those that change only blob parameters.
+fn from_start(chain_id: u64, newest: Fork) -> ChainConfig {
+    let mut config = ChainConfig::active_from_start(chain_id, newest);
+    let blob_forks = Fork::ALL.into_iter().filter(|fork| *fork >= Fork::Bpo1 && *fork <= newest);
+    config.forks.extend(blob_forks.map(|fork| (fork, Activation::Time(0))));
+    config
+}
+
 fn transition(chain_id: u64, from: &str, to: &str, at: &str) -> Result<ChainConfig, String> {
     let (from, to) = (fork(from)?, fork(to)?);
-    let mut config = ChainConfig::active_from_start(chain_id, from);
+    let mut config = from_start(chain_id, from);
     if let Some(difficulty) = at.strip_prefix("Diff") {
         config.terminal_total_difficulty = Some(number(difficulty)?);
         return Ok(config);
@@ -86,10 +94,10 @@ fn transition(chain_id: u64, from: &str, to: &str, at: &str) -> Result<ChainConf
     if matches!(activation, Activation::Time(_)) {
         config.terminal_total_difficulty = Some(U256::ZERO);
     }
-    let complete = ChainConfig::active_from_start(chain_id, to);
+    let complete = from_start(chain_id, to);
     for added in Fork::ALL.into_iter().filter(|fork| *fork > from && *fork <= to) {
-        let by_name = added == to && (added == Fork::Dao || added >= Fork::Bpo1);
-        if complete.forks.contains_key(&added) || by_name {
+        let dao = added == to && added == Fork::Dao;
+        if dao || complete.forks.contains_key(&added) {
             config.forks.insert(added, activation);
         }
     }
