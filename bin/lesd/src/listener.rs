@@ -141,7 +141,8 @@ mod tests {
         assert!(Permit::take(&pending, other).is_some());
         drop(held);
         assert!(Permit::take(&pending, one).is_some());
-        assert_eq!((pending.lock().total, pending.lock().prefixes.len()), (0, 0));
+        let counts = pending.lock();
+        assert_eq!((counts.total, counts.prefixes.len()), (0, 0));
     }
 
     #[test]

@@ -130,10 +130,10 @@ impl Settings {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let table: toml::Table = text.parse().map_err(|error| format!("{error}"))?;
+        let table: toml::Table = text.parse().map_err(|error| in_line(text, &error))?;
         let mut flat = toml::Table::new();
         flatten("", table, &mut flat);
-        flat.try_into().map_err(|error| format!("{error}"))
+        flat.try_into().map_err(|error| error.message().to_owned())
     }
 
     /// These settings, and those of `other` where these say nothing.
@@ -164,6 +164,18 @@ impl Settings {
     pub fn to_toml(&self) -> String {
         let shown = Self { nodekeyhex: None, ..self.clone() };
         toml::Table::try_from(shown).map(|table| nested(&table)).unwrap_or_default()
+    }
+}
+
+/// An error of the parser in one line, with the line of the file.
+fn in_line(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    match before {
+        Some(before) => {
+            let line = before.matches('\n').count().saturating_add(1);
+            format!("line {line}: {}", error.message())
+        }
+        None => error.message().to_owned(),
     }
 }
 
@@ -206,6 +218,12 @@ mod tests {
     fn an_unknown_key_is_named() {
         let error = Settings::parse("prot = 1").unwrap_err();
         assert!(error.contains("prot"), "{error}");
+    }
+
+    #[test]
+    fn a_syntax_error_has_its_line() {
+        let error = Settings::parse("port = 1\ncache = = 2\n").unwrap_err();
+        assert!(error.starts_with("line 2: "), "{error}");
     }
 
     #[test]

@@ -1,0 +1,214 @@
+//! The program as an operator runs it: one clear error each, nothing lost, an end within 5 s.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what goes wrong in a helper fails the test that called it"
+)]
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(name)
+}
+
+fn lesd(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lesd"));
+    command.args(arguments).env_remove("RUST_LOG");
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    lesd(arguments).output().unwrap()
+}
+
+#[track_caller]
+fn succeeds(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{arguments:?}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// It must fail with one line of the program's own that has all the words.
+#[track_caller]
+fn fails(arguments: &[&str], words: &[&str]) {
+    let output = run(arguments);
+    assert!(!output.status.success(), "{arguments:?}");
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!errors.contains("panicked"), "{errors}");
+    let last = errors.lines().last().unwrap_or_default();
+    for word in words {
+        assert!(errors.contains(word), "no {word:?} in: {errors}");
+    }
+    assert!(last.starts_with("lesd: ") || errors.contains("Usage"), "{errors}");
+}
+
+struct Directory(tempfile::TempDir);
+
+impl Directory {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_owned()
+    }
+}
+
+fn small(name: &str) -> String {
+    fixture("chain/small").join(name).to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_chain_is_made_imported_exported_and_verified() {
+    let directory = Directory::new();
+    let (data, out) = (directory.path("data"), directory.path("out.rlp"));
+    let (genesis, chain) = (small("genesis.json"), small("chain.rlp.gz"));
+    succeeds(&["init", "--datadir", &data, &genesis]);
+    succeeds(&["init", "--datadir", &data, &genesis]);
+    succeeds(&["import", "--datadir", &data, &chain]);
+    succeeds(&["import", "--datadir", &data, &chain]);
+    let stats: serde_json::Value =
+        serde_json::from_str(&succeeds(&["db", "stats", "--json", "--datadir", &data])).unwrap();
+    let manifest: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(small("manifest.json")).unwrap()).unwrap();
+    assert_eq!(stats["head"]["hash"], manifest["headHash"]);
+    assert_eq!(stats["genesis"], manifest["genesisHash"]);
+    assert_eq!(stats["totalDifficulty"], manifest["totalDifficulty"]);
+    assert!(
+        succeeds(&["db", "stats", "--datadir", &data]).contains("head              430 0x9104")
+    );
+    assert_eq!(succeeds(&["db", "verify", "--datadir", &data]), "no faults\n");
+    succeeds(&["export", "--datadir", &data, &out, "1"]);
+    let again = directory.path("again");
+    succeeds(&["init", "--datadir", &again, &genesis]);
+    succeeds(&["import", "--datadir", &again, &out]);
+    fails(&["export", "--datadir", &data, &out], &["exists already"]);
+    fails(&["export", "--datadir", &data, &directory.path("x"), "431"], &["the head is 430"]);
+}
+
+#[test]
+fn what_cannot_be_used_is_refused_with_what_to_do() {
+    let directory = Directory::new();
+    let data = directory.path("data");
+    let (genesis, chain) = (small("genesis.json"), small("chain.rlp.gz"));
+    fails(&["import", "--datadir", &data, &chain], &["holds no chain", "lesd init"]);
+    fails(&["node", "--datadir", &data], &["holds no chain", "lesd init"]);
+    fails(&["init", "--datadir", &data, &directory.path("none.json")], &["none.json"]);
+    let unknown = directory.path("unknown.json");
+    let text = fs::read_to_string(&genesis).unwrap().replacen("\"alloc\"", "\"aloc\"", 1);
+    fs::write(&unknown, text).unwrap();
+    fails(&["init", "--datadir", &data, &unknown], &["unknown.json", "aloc"]);
+    succeeds(&["init", "--datadir", &data, &genesis]);
+    let other = fixture("chain/forks").join("genesis.json");
+    let other = other.to_str().unwrap();
+    fails(&["init", "--datadir", &data, other], &["genesis", "0xe0203db9"]);
+    fails(&["node", "--datadir", &data, "--genesis", other], &["genesis", "0xe0203db9"]);
+    fails(&["node", "--datadir", &data, "--archive"], &["lesd init --archive"]);
+    fails(&["node", "--datadir", &data, "--nodekeyhex", "12"], &["64 hexadecimal digits"]);
+    fails(&["node", "--import", &chain], &["--datadir"]);
+    fails(&["import", "--datadir", &data, &genesis], &["genesis.json", "byte 0"]);
+    let foreign = fixture("chain/forks").join("chain.rlp.gz");
+    fails(&["import", "--datadir", &data, foreign.to_str().unwrap()], &["block 1", "chain.rlp.gz"]);
+    let config = directory.path("lesd.toml");
+    fs::write(&config, "[light]\nmaxpeer = 3\n").unwrap();
+    fails(&["node", "--config", &config], &["lesd.toml", "light.maxpeer"]);
+}
+
+#[test]
+fn a_cut_file_is_refused_where_it_is_cut_and_the_rest_is_kept() {
+    let directory = Directory::new();
+    let (data, whole, cut) =
+        (directory.path("data"), directory.path("whole.rlp"), directory.path("cut.rlp"));
+    succeeds(&["init", "--datadir", &data, &small("genesis.json")]);
+    succeeds(&["import", "--datadir", &data, &small("chain.rlp.gz")]);
+    succeeds(&["export", "--datadir", &data, &whole, "1"]);
+    let bytes = fs::read(&whole).unwrap();
+    fs::write(&cut, bytes.split_last().unwrap().1).unwrap();
+    let second = directory.path("second");
+    succeeds(&["init", "--datadir", &second, &small("genesis.json")]);
+    fails(&["import", "--datadir", &second, &cut], &["cut off", "begins at byte"]);
+    assert!(succeeds(&["db", "stats", "--datadir", &second]).starts_with("head              429"));
+    succeeds(&["import", "--datadir", &second, &whole]);
+    assert!(succeeds(&["db", "stats", "--datadir", &second]).starts_with("head              430"));
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_is_named() {
+    let directory = Directory::new();
+    let locked = directory.path("locked");
+    fs::create_dir(&locked).unwrap();
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o500)).unwrap();
+    let writable = fs::write(format!("{locked}/probe"), b"").is_ok();
+    if writable {
+        // Root may write everywhere; a file in the way stops everybody.
+        let file = directory.path("file");
+        fs::write(&file, b"").unwrap();
+        let below = format!("{file}/data");
+        fails(&["init", "--datadir", &below, &small("genesis.json")], &["file/data"]);
+    } else {
+        let below = format!("{locked}/data");
+        fails(&["init", "--datadir", &below, &small("genesis.json")], &["locked/data"]);
+    }
+}
+
+struct Running(Child);
+
+impl Running {
+    fn signal(&self, name: &str) {
+        let id = self.0.id().to_string();
+        assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts a node and returns it with the enode that it printed.
+fn start(arguments: &[&str]) -> (Running, String) {
+    let mut command = lesd(arguments);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let output = BufReader::new(child.stdout.take().unwrap());
+    let running = Running(child);
+    let enode = output.lines().map(Result::unwrap).find(|line| line.starts_with("enode://"));
+    (running, enode.expect("an enode"))
+}
+
+#[test]
+fn a_node_holds_its_directory_and_port_and_ends_at_sigterm() {
+    let directory = Directory::new();
+    let data = directory.path("data");
+    let (genesis, chain) = (small("genesis.json"), small("chain.rlp.gz"));
+    let arguments =
+        ["node", "--datadir", &data, "--genesis", &genesis, "--import", &chain, "--port", "0"];
+    let (mut node, enode) = start(&arguments);
+    let port = enode.rsplit(':').next().unwrap().to_owned();
+    let pid = node.0.id().to_string();
+    fails(&["db", "stats", "--datadir", &data], &[&pid]);
+    fails(&["node", "--port", &port, "--addr", "0.0.0.0"], &[&port, "--port"]);
+    node.signal("-TERM");
+    let status = node.0.wait().unwrap();
+    assert!(status.success(), "{status}");
+    let (_again, same) = start(&["node", "--datadir", &data, "--port", "0"]);
+    assert_eq!(same.split('@').next(), enode.split('@').next(), "the node key is kept");
+}
+
+#[test]
+fn the_bundled_chain_needs_nothing() {
+    let (mut node, enode) = start(&["node", "--port", "0", "--nodiscover"]);
+    assert!(enode.ends_with("?discport=0"), "{enode}");
+    node.signal("-INT");
+    assert!(node.0.wait().unwrap().success());
+    assert!(succeeds(&["genesis"]).contains("\"clique\""));
+    assert!(succeeds(&["config", "--port", "7"]).contains("port = 7"));
+}
