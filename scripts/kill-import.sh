@@ -24,6 +24,7 @@ trap 'rm -rf "$folder"' EXIT
 
 start() { "$LESD" init --datadir "$1" "$chain/genesis.json" >>"$folder/log" 2>&1; }
 import() { "$LESD" import --datadir "$1" "$chain/chain.rlp.gz" >>"$folder/log" 2>&1; }
+verify() { "$LESD" db verify --datadir "$1" >>"$folder/log" 2>&1; }
 head_of() { "$LESD" db stats --datadir "$1" | grep -m 1 '^head '; }
 
 start "$folder/whole"
@@ -55,8 +56,7 @@ while ((killed < kills || finished == 0)); do
         0)
             finished=$((finished + 1))
             found=$(head_of "$data")
-            if [[ $found == "$expected" ]] && "$LESD" db verify --datadir "$data" >>"$folder/log" 2>&1
-            then
+            if [[ $found == "$expected" ]] && verify "$data"; then
                 passed=$((passed + 1))
             else
                 failed=$((failed + 1))
@@ -69,7 +69,7 @@ while ((killed < kills || finished == 0)); do
         134 | 137)
             killed=$((killed + 1))
             ((status == 137)) || between=$((between + 1))
-            if "$LESD" db verify --datadir "$data" >>"$folder/log" 2>&1; then
+            if verify "$data"; then
                 passed=$((passed + 1))
             else
                 failed=$((failed + 1))

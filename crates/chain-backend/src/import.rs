@@ -141,7 +141,7 @@ impl Importer {
         }
         let beneficiary = self.seals.check(&self.spec, &ancestry, block)?;
         let senders = prepared
-            .senders
+            .senders()
             .as_ref()
             .map_err(|(index, error)| Refusal::Sender { index: *index, error: *error })?;
         let mut state = self.store.working_state(&header.parent_hash)?;

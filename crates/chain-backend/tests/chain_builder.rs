@@ -37,7 +37,8 @@ fn genesis_with(config: &str, alloc: &str) -> Genesis {
     let extra = if config.contains("clique") { extra } else { "0x".into() };
     let json = format!(
         r#"{{"config": {config}, "difficulty": "0x1", "gasLimit": "0x1c9c380",
-            "extraData": "{extra}", "alloc": {{"{owner}": {{"balance": "0x8ac7230489e80000"}}{alloc}}}}}"#
+            "extraData": "{extra}",
+            "alloc": {{"{owner}": {{"balance": "0x8ac7230489e80000"}}{alloc}}}}}"#
     );
     Genesis::parse(json.as_bytes()).unwrap()
 }

@@ -1,8 +1,10 @@
 //! Import of a file: while one block executes, the senders of the next ones are recovered.
 
 use std::{
+    cell::OnceCell,
     path::Path,
     sync::{
+        Arc,
         atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, SyncSender, sync_channel},
     },
@@ -13,7 +15,7 @@ use alloy_primitives::{Address, B256};
 use consensus::ChainSpec;
 
 use super::{Block, FileError, ImportError, Imported, Importer, file::BlockReader, rules_at};
-use crate::{ExecutionRules, SenderError, recover_senders};
+use crate::{Backend as _, ExecutionRules, SenderError, Store, recover_senders};
 
 /// Blocks that are prepared ahead of the one that executes. Recovery takes longer than execution,
 /// so a longer queue would only be empty; each block is at most
@@ -54,14 +56,20 @@ pub struct ImportSummary {
 pub(super) struct Prepared {
     pub(super) block: Block,
     pub(super) rules: ExecutionRules,
-    pub(super) senders: Result<Vec<Address>, (usize, SenderError)>,
+    senders: OnceCell<Senders>,
 }
+
+type Senders = Result<Vec<Address>, (usize, SenderError)>;
 
 impl Prepared {
     pub(super) fn new(spec: &ChainSpec, block: Block) -> Self {
         let rules = rules_at(spec, &block.header);
-        let senders = recover_senders(&rules, &block.transactions);
-        Self { block, rules, senders }
+        Self { block, rules, senders: OnceCell::new() }
+    }
+
+    /// Recovers the senders the first time it is called.
+    pub(super) fn senders(&self) -> &Senders {
+        self.senders.get_or_init(|| recover_senders(&self.rules, &self.block.transactions))
     }
 }
 
@@ -78,7 +86,7 @@ impl Importer {
         report: &mut dyn FnMut(&Progress),
     ) -> Result<ImportSummary, ImportError> {
         let reader = BlockReader::open(path)?;
-        let spec = std::sync::Arc::clone(&self.spec);
+        let (spec, store) = (Arc::clone(&self.spec), Arc::clone(&self.store));
         let mut progress = Progress {
             number: 0,
             hash: B256::ZERO,
@@ -91,7 +99,7 @@ impl Importer {
         };
         let result = thread::scope(|scope| {
             let (sender, prepared) = sync_channel(LOOK_AHEAD);
-            scope.spawn(move || prepare_all(reader, &spec, &sender));
+            scope.spawn(move || prepare_all(reader, &spec, &store, &sender));
             self.consume(prepared, stop, &mut progress, report)
         });
         let seen = progress.blocks + progress.known > 0;
@@ -139,14 +147,23 @@ impl Importer {
     }
 }
 
-/// Reads, decodes and prepares blocks until the file ends, a block is bad, or nobody listens.
-fn prepare_all(mut reader: BlockReader, spec: &ChainSpec, out: &SyncSender<Step>) {
+/// Reads, decodes and prepares blocks until the file ends, a block is bad, or nobody listens. The
+/// senders of blocks that are stored already are not needed.
+fn prepare_all(mut reader: BlockReader, spec: &ChainSpec, store: &Store, out: &SyncSender<Step>) {
     loop {
         let offset = reader.offset();
         let step = match reader.next() {
             Ok(None) => return,
             Ok(Some(bytes)) => Block::decode(&bytes)
-                .map(|block| (Prepared::new(spec, block), reader.consumed()))
+                .map(|block| {
+                    let prepared = Prepared::new(spec, block);
+                    let known = store.snapshot().block_number(&prepared.block.hash);
+                    // A failing read is met again, and reported, when the block's turn comes.
+                    if !matches!(known, Ok(Some(_))) {
+                        prepared.senders();
+                    }
+                    (prepared, reader.consumed())
+                })
                 .map_err(|error| FileError::Malformed { offset, error }),
             Err(error) => Err(error),
         };
