@@ -12,32 +12,40 @@ use lesd::{Handle, Node, Parts, bundled, data_directory};
 use rlpx::{Enode, NodeKey};
 use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot};
 
-/// The chain of `fixtures/chain/small`, imported once a process.
-pub struct Bundled {
+/// A chain in a directory of its own.
+pub struct Chain {
     /// Its store.
     pub store: Arc<Store>,
     /// Its rules.
     pub spec: Arc<ChainSpec>,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
-/// The bundled chain.
-pub fn bundled_chain() -> &'static Bundled {
-    static CHAIN: OnceLock<Bundled> = OnceLock::new();
-    CHAIN.get_or_init(|| {
+impl Chain {
+    /// The bundled genesis, no block on it.
+    pub fn empty() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let genesis = bundled::GENESIS.as_bytes();
         let named = Path::new("bundled");
         let (chain, _) =
             data_directory::init_from(directory.path(), genesis, named, false, 64 << 20)
                 .expect("the bundled genesis");
-        let file = directory.path().join("chain.rlp.gz");
+        Self { store: chain.store, spec: chain.spec, directory }
+    }
+}
+
+/// The chain of `fixtures/chain/small`, imported once a process.
+pub fn bundled_chain() -> &'static Chain {
+    static CHAIN: OnceLock<Chain> = OnceLock::new();
+    CHAIN.get_or_init(|| {
+        let chain = Chain::empty();
+        let file = chain.directory.path().join("chain.rlp.gz");
         std::fs::write(&file, bundled::BLOCKS).expect("room for the chain");
         let (store, spec) = (Arc::clone(&chain.store), Arc::clone(&chain.spec));
         Importer::new(store, spec, SealCaches::new(false))
             .import_file(&file, &AtomicBool::new(false), &mut |_| {})
             .expect("the bundled chain");
-        Bundled { store: chain.store, spec: chain.spec, _directory: directory }
+        chain
     })
 }
 
@@ -68,7 +76,11 @@ impl Default for Limits {
 impl Server {
     /// Starts a server of the bundled chain.
     pub fn start(limits: Limits) -> Self {
-        let chain = bundled_chain();
+        Self::of(bundled_chain(), limits)
+    }
+
+    /// Starts a server of this chain.
+    pub fn of(chain: &Chain, limits: Limits) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let node = runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");

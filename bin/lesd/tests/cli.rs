@@ -1,6 +1,7 @@
 //! The program as an operator runs it: one clear error each, nothing lost, an end within 5 s.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     reason = "what goes wrong in a helper fails the test that called it"
 )]

@@ -1,0 +1,120 @@
+//! New heads, as each connection hears of them while the chain grows under the server.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "what goes wrong in a helper fails the test that called it"
+)]
+
+use std::sync::Arc;
+
+use alloy_primitives::keccak256;
+use chain_backend::{Backend as _, Importer, SealCaches, Store};
+use les_tests::{
+    client::{Client, Received, bundled_blocks, client_status},
+    server::{Chain, Server},
+};
+use les_wire::{Announce, AnnounceType, Version};
+use rlpx::NodeId;
+
+/// A chain of its own, of which the first blocks are imported.
+fn begin(blocks: usize) -> (Chain, Importer) {
+    let chain = Chain::empty();
+    let (store, spec) = (Arc::clone(&chain.store), Arc::clone(&chain.spec));
+    let mut importer = Importer::new(store, spec, SealCaches::new(false));
+    extend(&mut importer, 0, blocks);
+    (chain, importer)
+}
+
+/// Imports the blocks `from..to` of the bundled chain, counted from 0 for block 1.
+fn extend(importer: &mut Importer, from: usize, to: usize) {
+    for (header, body) in &bundled_blocks()[from..to] {
+        let body = rlp::Rlp::new(body);
+        let mut block = rlp::RlpStream::new_list(3);
+        block.append_raw(header, 1);
+        block.append_raw(body.at(0).unwrap().as_raw(), 1);
+        block.append_raw(body.at(1).unwrap().as_raw(), 1);
+        importer.import_rlp(&block.out()).unwrap();
+    }
+}
+
+/// A connection that wants this kind of announcements.
+fn listen(server: &Server, wanted: AnnounceType) -> Client {
+    let mut client = Client::dial(&server.enode, Version::Les4);
+    let theirs = client.read_status();
+    let ours =
+        les_wire::Status { announce_type: Some(wanted), ..client_status(&theirs, Version::Les4) };
+    let mut payload = Vec::new();
+    ours.encode(&mut payload);
+    client.send(0, &payload);
+    // An answer shows that the Status was taken.
+    client.ask(4, &[0xc2, 0x01, 0xc0], 5);
+    client
+}
+
+/// The next announcement: (number, hash, reorg depth, whether our server signed it).
+fn hear(client: &mut Client, server: &Server) -> (u64, Vec<u8>, u64, bool) {
+    let Received::Message(1, payload) = client.receive() else { panic!("no announcement") };
+    let announce = Announce::decode(&payload).unwrap();
+    let signed = announce.updates.signature().is_some_and(|signature| {
+        let digest = Announce::signing_digest(&announce.head);
+        NodeId::recover(&digest, signature).unwrap() == server.enode.id
+    });
+    (announce.head.number, announce.head.hash.to_vec(), announce.reorg_depth, signed)
+}
+
+fn total_difficulty(store: &Store) -> alloy_primitives::U256 {
+    store.snapshot().head().total_difficulty
+}
+
+#[test]
+fn every_client_hears_of_a_new_head_in_the_way_it_asked_for() {
+    let (chain, mut importer) = begin(20);
+    let server = Server::of(&chain, Default::default());
+    let mut simple = listen(&server, AnnounceType::Simple);
+    let mut signed = listen(&server, AnnounceType::Signed);
+    let mut none = listen(&server, AnnounceType::None);
+    extend(&mut importer, 20, 21);
+    server.handle.head_changed().unwrap();
+    let hash = keccak256(&bundled_blocks()[20].0).to_vec();
+    assert_eq!(hear(&mut simple, &server), (21, hash.clone(), 0, false));
+    assert_eq!(hear(&mut signed, &server), (21, hash, 0, true));
+    // Nothing for this one: the next thing it hears is its own answer.
+    none.ask(4, &[0xc2, 0x01, 0xc0], 5);
+}
+
+#[test]
+fn what_was_announced_can_be_read_at_once() {
+    let (chain, mut importer) = begin(20);
+    let server = Server::of(&chain, Default::default());
+    let mut client = listen(&server, AnnounceType::Simple);
+    extend(&mut importer, 20, 30);
+    server.handle.head_changed().unwrap();
+    let (number, hash, ..) = hear(&mut client, &server);
+    assert_eq!(number, 30);
+    let mut request = rlp::RlpStream::new_list(2);
+    request.append(&1u64).begin_list(1).begin_list(4);
+    request.append(&hash).append(&Vec::new()).append(&vec![1u8; 32]).append(&0u64);
+    let reply = client.ask(0x0f, &request.out(), 0x10);
+    let nodes = rlp::Rlp::new(&reply).at(2).unwrap();
+    let root: Vec<u8> = rlp::Rlp::new(&bundled_blocks()[29].0).val_at(3).unwrap();
+    assert_eq!(keccak256(nodes.at(0).unwrap().as_raw()).to_vec(), root);
+}
+
+#[test]
+fn a_head_that_is_no_heavier_is_not_announced() {
+    let (chain, mut importer) = begin(20);
+    let server = Server::of(&chain, Default::default());
+    let mut client = listen(&server, AnnounceType::Simple);
+    let heavy = total_difficulty(&chain.store);
+    let parent = keccak256(&bundled_blocks()[18].0);
+    chain.store.set_head(&parent).unwrap();
+    assert!(total_difficulty(&chain.store) < heavy);
+    server.handle.head_changed().unwrap();
+    client.ask(4, &[0xc2, 0x01, 0xc0], 5);
+    extend(&mut importer, 20, 22);
+    server.handle.head_changed().unwrap();
+    assert_eq!(hear(&mut client, &server).0, 22, "and depth 0: the old head is its ancestor");
+}
