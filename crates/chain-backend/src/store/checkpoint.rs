@@ -12,8 +12,8 @@ use super::{
     insert::{Layer, Writer},
     key::{Fields, NodeKey, put_string},
     kv::{Batch, Table},
-    open::Position,
     record::{BlockEntry, StateCommit, keccak},
+    recover::Position,
     view::Base,
 };
 use crate::BackendError;

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use super::segment::io_error;
+use super::io::io_error;
 use crate::BackendError;
 
 /// Held while the store is open. The operating system lets go of it when the process ends.

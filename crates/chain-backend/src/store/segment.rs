@@ -6,7 +6,6 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, ErrorKind},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -14,7 +13,11 @@ use std::{
 
 use parking_lot::RwLock;
 
-use super::{fault, mapped::Mapped};
+use super::{
+    fault,
+    io::{io_error, sync_directory},
+    mapped::Mapped,
+};
 use crate::BackendError;
 
 /// Bytes of one file. 256 MiB keeps the number of maps small (4 per GiB) and lets old state
@@ -292,24 +295,4 @@ fn checksum<'a>(length: u32, parts: impl IntoIterator<Item = &'a [u8]>) -> u32 {
 
 fn to_usize(number: u64) -> Result<usize, BackendError> {
     usize::try_from(number).map_err(|_| BackendError::Corrupt(format!("{number} is no offset")))
-}
-
-/// Makes the names in a directory durable.
-pub(super) fn sync_directory(directory: &Path) -> Result<(), BackendError> {
-    File::open(directory)
-        .and_then(|file| file.sync_all())
-        .map_err(|error| io_error("sync", directory, error))
-}
-
-/// An error that says what was done to which file.
-pub(super) fn io_error(deed: &str, path: &Path, source: io::Error) -> BackendError {
-    let kind = source.kind();
-    let hint = if kind == ErrorKind::StorageFull {
-        " (free some space and start again; nothing stored is lost)"
-    } else if matches!(kind, ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) {
-        " (the data directory must be writable for this user)"
-    } else {
-        ""
-    };
-    BackendError::Io { context: format!("cannot {deed} {}{hint}", path.display()), source }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs};
 
 use alloy_primitives::B256;
 
-use super::{Store, Table, segment::io_error};
+use super::{Store, Table, io::io_error};
 use crate::{BackendError, Head};
 
 /// What a store holds.
