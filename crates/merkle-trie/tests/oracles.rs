@@ -60,7 +60,7 @@ fn decode(payload: &[u8]) -> Vec<Vec<u8>> {
     while !rest.is_empty() {
         let whole = rest;
         alloy_rlp::Header::decode_bytes(&mut rest, true).unwrap();
-        nodes.push(whole[..whole.len() - rest.len()].to_vec());
+        nodes.push(whole.get(..whole.len() - rest.len()).unwrap().to_vec());
     }
     nodes
 }
