@@ -84,6 +84,14 @@ impl Inbox {
         delivery
     }
 
+    /// Whether the connection must end, whatever waits before that.
+    pub(crate) fn closing(&self) -> Option<Reason> {
+        self.waiting.lock().deliveries.iter().find_map(|delivery| match delivery {
+            Delivery::Close(reason) => Some(*reason),
+            Delivery::Reply { .. } | Delivery::Stop | Delivery::Resume { .. } => None,
+        })
+    }
+
     /// Waits until there may be a delivery.
     pub(crate) async fn ready(&self) {
         self.wake.notified().await;
@@ -107,6 +115,16 @@ mod tests {
         assert_eq!(inbox.pop(), Some(reply(1)));
         assert_eq!(inbox.pop(), Some(Delivery::Stop));
         assert_eq!(inbox.pop(), None);
+    }
+
+    #[test]
+    fn an_end_is_seen_past_what_waits_before_it() {
+        let inbox = Inbox::default();
+        inbox.push(reply(1));
+        assert_eq!(inbox.closing(), None);
+        inbox.push(Delivery::Close(Reason::SubprotocolError));
+        assert_eq!(inbox.closing(), Some(Reason::SubprotocolError));
+        assert_eq!(inbox.pop(), Some(reply(1)), "and nothing is lost by looking");
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod listener;
 pub mod log;
 mod log_limit;
 mod node;
+mod outbox;
 mod peer;
 mod readers;
 mod scratch;

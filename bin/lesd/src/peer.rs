@@ -14,6 +14,7 @@ use crate::{
     driver::{Driver, Outcome, Reply},
     inbox::{Delivery, Inbox},
     node::Shared,
+    outbox::Outbox,
     scratch::{self, Scratch},
 };
 
@@ -23,8 +24,6 @@ const SEND_AHEAD: usize = 256 * 1024;
 const PING_AFTER: Duration = Duration::from_secs(30);
 /// A peer that stays silent after a ping is gone.
 const SILENT_AFTER: Duration = Duration::from_secs(60);
-/// A peer that takes no bytes this long is gone.
-const UNREAD_AFTER: Duration = Duration::from_secs(20);
 
 /// Why a connection ended, for the log.
 #[derive(Debug, thiserror::Error)]
@@ -93,7 +92,7 @@ pub(crate) struct Peer {
     /// Bytes received and not yet read: a partial frame, or frames behind [`SEND_AHEAD`].
     pub(crate) received: Vec<u8>,
     /// Bytes that the socket did not take.
-    pub(crate) unsent: Vec<u8>,
+    outbox: Outbox,
     pub(crate) id: PeerId,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) announcer: Announcer,
@@ -110,7 +109,7 @@ struct Buffers<'a> {
 
 impl Peer {
     #[allow(clippy::too_many_arguments, reason = "the parts of a connection, each of its own type")]
-    pub(crate) const fn new(
+    pub(crate) fn new(
         stream: TcpStream,
         session: Session,
         capability: usize,
@@ -126,7 +125,7 @@ impl Peer {
             capability,
             version,
             received,
-            unsent: Vec::new(),
+            outbox: Outbox::new(Instant::now()),
             id,
             inbox,
             announcer,
@@ -165,16 +164,21 @@ impl Peer {
         let (mut heard, mut pinged) = (Instant::now(), false);
         loop {
             let silence = if pinged { SILENT_AFTER } else { PING_AFTER };
-            let sending = !self.unsent.is_empty();
+            let sending = !self.outbox.is_empty();
+            let unread = self.outbox.deadline();
             tokio::select! {
                 writable = self.stream.writable(), if sending => {
                     writable?;
-                    self.flush()?;
-                    if self.unsent.is_empty() {
+                    if self.flush()? {
+                        // Whoever takes bytes lives.
+                        (heard, pinged) = (Instant::now(), false);
+                    }
+                    if self.outbox.is_empty() {
+                        self.on_deliveries(driver)?;
                         self.on_received(driver)?;
                     }
                 }
-                () = tokio::time::sleep(UNREAD_AFTER), if sending => return Err(Ended::Unread),
+                () = tokio::time::sleep_until(unread), if sending => return Err(Ended::Unread),
                 readable = self.stream.readable(), if !sending && self.postponed.is_none() => {
                     readable?;
                     if self.on_readable(driver)? {
@@ -182,7 +186,7 @@ impl Peer {
                     }
                 }
                 () = self.inbox.ready() => self.on_deliveries(driver)?,
-                changed = head.changed() => {
+                changed = head.changed(), if !sending => {
                     // The sender lives as long as the node.
                     if changed.is_ok() {
                         let announcement = Arc::clone(&head.borrow_and_update());
@@ -200,7 +204,8 @@ impl Peer {
                 }
                 stop = shutdown.wait_for(|stop| *stop) => {
                     drop(stop);
-                    self.on_deliveries(driver)?;
+                    // What was admitted is answered, even if the peer reads slowly.
+                    self.deliver(usize::MAX)?;
                     return Err(Ended::Shutdown);
                 }
             }
@@ -278,7 +283,7 @@ impl Peer {
     ) -> Result<usize, Ended> {
         self.retry_postponed(driver, buffers)?;
         let mut used = 0;
-        while self.postponed.is_none() && self.unsent.is_empty() {
+        while self.postponed.is_none() && self.outbox.is_empty() {
             if buffers.out.len() >= SEND_AHEAD {
                 self.send(buffers.out)?;
                 continue;
@@ -393,9 +398,27 @@ impl Peer {
     }
 
     fn on_deliveries(&mut self, driver: &Driver) -> Result<(), Ended> {
+        // A slow reader's replies wait in the inbox, which has bounds.
+        while self.outbox.is_empty() && self.deliver(SEND_AHEAD)? {}
+        if let Some(reason) = self.inbox.closing() {
+            return Err(Ended::Decided(reason));
+        }
+        if self.postponed.is_some() && self.outbox.is_empty() {
+            self.on_received(driver)?;
+        }
+        Ok(())
+    }
+
+    /// Sends deliveries until there are so many bytes; says whether some may be left.
+    fn deliver(&mut self, most: usize) -> Result<bool, Ended> {
         let inbox = Arc::clone(&self.inbox);
+        let mut left = true;
         self.with_out(|peer, buffers| {
-            while let Some(delivery) = inbox.pop() {
+            while buffers.out.len() < most {
+                let Some(delivery) = inbox.pop() else {
+                    left = false;
+                    break;
+                };
                 match delivery {
                     Delivery::Reply { kind, request_id, buffer_value, items } => {
                         peer.reply(kind, request_id, buffer_value, &items, buffers)?;
@@ -410,10 +433,7 @@ impl Peer {
             }
             Ok(())
         })?;
-        if self.postponed.is_some() && self.unsent.is_empty() {
-            self.on_received(driver)?;
-        }
-        Ok(())
+        Ok(left)
     }
 
     fn on_head(&mut self, shared: &Shared, announcement: &Announcement) -> Result<(), Ended> {
@@ -433,34 +453,49 @@ impl Peer {
 
     /// Writes as much of `out` as the socket takes and keeps the rest.
     fn send(&mut self, out: &mut Vec<u8>) -> Result<(), Ended> {
-        if !self.unsent.is_empty() {
-            self.unsent.extend_from_slice(out);
-            out.clear();
-            return Ok(());
-        }
         let mut sent = 0;
-        while let Some(rest) = out.get(sent..).filter(|rest| !rest.is_empty()) {
-            match self.stream.try_write(rest) {
-                Ok(count) => sent = sent.saturating_add(count),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.unsent.extend_from_slice(rest);
-                    break;
-                }
-                Err(error) => return Err(error.into()),
+        while self.outbox.is_empty()
+            && let Some(rest) = out.get(sent..).filter(|rest| !rest.is_empty())
+        {
+            let count = self.write_some(rest)?;
+            sent = sent.saturating_add(count);
+            if count == 0 {
+                break;
             }
+        }
+        if let Some(rest) = out.get(sent..).filter(|rest| !rest.is_empty()) {
+            self.outbox.keep(rest, Instant::now());
         }
         out.clear();
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), Ended> {
-        let mut unsent = std::mem::take(&mut self.unsent);
-        self.send(&mut unsent)
+    /// Sends what was kept; says whether the socket took any of it.
+    fn flush(&mut self) -> Result<bool, Ended> {
+        let mut took = false;
+        while !self.outbox.is_empty() {
+            let count = self.write_some(self.outbox.bytes())?;
+            if count == 0 {
+                break;
+            }
+            took = true;
+            self.outbox.taken(count, Instant::now());
+        }
+        Ok(took)
+    }
+
+    /// Bytes that the socket takes now; zero if it is full.
+    fn write_some(&self, bytes: &[u8]) -> Result<usize, Ended> {
+        match self.stream.try_write(bytes) {
+            Ok(count) => Ok(count),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Tells the peer why, as far as it still listens.
-    async fn farewell(&mut self, reason: Reason) {
-        let mut last = std::mem::take(&mut self.unsent);
+    async fn farewell(mut self, reason: Reason) {
+        let mut last = self.outbox.into_bytes();
         if self.session.disconnect(reason, &mut last).is_ok() {
             let write = tokio::io::AsyncWriteExt::write_all(&mut self.stream, &last);
             drop(tokio::time::timeout(FAREWELL, write).await);
