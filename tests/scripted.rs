@@ -340,6 +340,16 @@ fn bytes_that_are_no_frame_end_the_connection() {
 }
 
 #[test]
+fn pings_without_end_end_the_connection() {
+    let server = server();
+    let mut client = Client::connect(&server.enode, Version::Les4);
+    (0..20).for_each(|_| client.ping());
+    client.ask(2, &header_request(&number(0), 1, 0, false), 3);
+    (0..100).for_each(|_| client.ping());
+    assert_eq!(client.receive(), Received::Disconnect(Reason::ProtocolBreach));
+}
+
+#[test]
 fn a_client_of_another_chain_or_without_status_is_refused() {
     let server = server();
     let refused = |client: &mut Client, what: &str| {

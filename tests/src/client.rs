@@ -108,6 +108,13 @@ impl Client {
         drop(self.stream.write_all(&out));
     }
 
+    /// Sends a Ping of the base protocol.
+    pub fn ping(&mut self) {
+        let mut out = Vec::new();
+        self.session.ping(&mut out).expect("a short message");
+        drop(self.stream.write_all(&out));
+    }
+
     /// Sends bytes as they are, in place of a frame.
     pub fn send_raw(&mut self, bytes: &[u8]) {
         drop(self.stream.write_all(bytes));

@@ -7,12 +7,14 @@
 mod announce;
 pub mod args;
 pub mod bundled;
+mod chatter;
 pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod data_directory;
 pub mod discovery;
 mod driver;
+mod ended;
 mod handshake;
 mod helper_tries;
 mod inbox;

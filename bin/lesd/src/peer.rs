@@ -7,11 +7,13 @@ use les_wire::{
     MessageKind, Request, RequestKind, Version, encode_resume, encode_stop, splice_reply,
 };
 use rlpx::{Event, Payload, Reason, Session, Workspace};
-use tokio::{net::TcpStream, sync::watch, time::Instant};
+use tokio::{net::TcpStream, sync::watch, task::coop, time::Instant};
 
 use crate::{
     announce::{Announcement, Announcer},
+    chatter::Chatter,
     driver::{Driver, Outcome, Reply},
+    ended::Ended,
     inbox::{Delivery, Inbox},
     node::Shared,
     outbox::Outbox,
@@ -20,59 +22,12 @@ use crate::{
 
 /// Frames that one wake-up may leave unsent before it stops reading more requests.
 const SEND_AHEAD: usize = 256 * 1024;
+/// Frames of one peer that are read before others have their turn.
+const FRAMES_AT_ONCE: u32 = 32;
 /// A peer that is silent this long is pinged; go-ethereum pings us every 15 s.
 const PING_AFTER: Duration = Duration::from_secs(30);
 /// A peer that stays silent after a ping is gone.
 const SILENT_AFTER: Duration = Duration::from_secs(60);
-
-/// Why a connection ended, for the log.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Ended {
-    #[error("connection: {0}")]
-    Io(#[from] io::Error),
-    #[error("closed by the peer")]
-    Closed,
-    #[error("disconnected by the peer: {0}")]
-    ByPeer(Reason),
-    #[error("{0}")]
-    Fault(#[from] rlpx::Fault),
-    #[error("undecodable: {0}")]
-    Undecodable(#[from] les_wire::DecodeError),
-    #[error("disconnected: {0}")]
-    Decided(Reason),
-    #[error("silent for a minute")]
-    Silent,
-    #[error("replies are not read")]
-    Unread,
-    #[error("shutting down")]
-    Shutdown,
-    #[error("the store failed")]
-    Store,
-}
-
-impl Ended {
-    /// What the peer is told; `None` if it hears nothing any more.
-    const fn reason(&self) -> Option<Reason> {
-        match self {
-            Self::Io(_) | Self::Closed | Self::ByPeer(_) | Self::Unread => None,
-            Self::Fault(fault) => Some(fault.reason()),
-            Self::Undecodable(_) => Some(Reason::SubprotocolError),
-            Self::Decided(reason) => Some(*reason),
-            Self::Silent => Some(Reason::PingTimeout),
-            Self::Shutdown => Some(Reason::ClientQuitting),
-            Self::Store => Some(Reason::Requested),
-        }
-    }
-
-    /// Whether it is worth a warning: the peer broke a rule, or we failed.
-    pub(crate) const fn is_fault(&self) -> bool {
-        match self {
-            Self::Fault(_) | Self::Undecodable(_) | Self::Store | Self::Unread => true,
-            Self::Decided(reason) => matches!(reason, Reason::SubprotocolError),
-            Self::Io(_) | Self::Closed | Self::ByPeer(_) | Self::Silent | Self::Shutdown => false,
-        }
-    }
-}
 
 /// A message that was decoded while the client had too many requests open.
 #[derive(Debug)]
@@ -97,6 +52,9 @@ pub(crate) struct Peer {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) announcer: Announcer,
     postponed: Option<Box<Postponed>>,
+    chatter: Chatter,
+    /// Whether whole frames may be left in `received`.
+    behind: bool,
 }
 
 /// What a pass over received bytes needs besides the connection.
@@ -130,6 +88,8 @@ impl Peer {
             inbox,
             announcer,
             postponed: None,
+            chatter: Chatter::new(Instant::now()),
+            behind: false,
         }
     }
 
@@ -166,7 +126,11 @@ impl Peer {
             let silence = if pinged { SILENT_AFTER } else { PING_AFTER };
             let sending = !self.outbox.is_empty();
             let unread = self.outbox.deadline();
+            let waits = self.postponed.is_none() && !self.behind;
+            // A socket that always has more would keep this thread to itself.
+            coop::consume_budget().await;
             tokio::select! {
+                () = tokio::task::yield_now(), if self.behind => self.on_received(driver)?,
                 writable = self.stream.writable(), if sending => {
                     writable?;
                     if self.flush()? {
@@ -179,7 +143,7 @@ impl Peer {
                     }
                 }
                 () = tokio::time::sleep_until(unread), if sending => return Err(Ended::Unread),
-                readable = self.stream.readable(), if !sending && self.postponed.is_none() => {
+                readable = self.stream.readable(), if !sending && waits => {
                     readable?;
                     if self.on_readable(driver)? {
                         (heard, pinged) = (Instant::now(), false);
@@ -282,8 +246,13 @@ impl Peer {
         buffers: &mut Buffers<'_>,
     ) -> Result<usize, Ended> {
         self.retry_postponed(driver, buffers)?;
-        let mut used = 0;
+        let (mut used, mut frames) = (0, 0);
+        self.behind = false;
         while self.postponed.is_none() && self.outbox.is_empty() {
+            if frames >= FRAMES_AT_ONCE {
+                self.behind = true;
+                break;
+            }
             if buffers.out.len() >= SEND_AHEAD {
                 self.send(buffers.out)?;
                 continue;
@@ -291,8 +260,14 @@ impl Peer {
             let rest = bytes.get_mut(used..).unwrap_or_default();
             let read = self.session.read(rest, requests)?;
             used = used.saturating_add(read.consumed);
+            frames += 1;
             match read.event {
                 Event::Need(_) => break,
+                Event::Ping | Event::Pong | Event::Ignored(_)
+                    if !self.chatter.allows(Instant::now()) =>
+                {
+                    return Err(Ended::Chatter);
+                }
                 Event::Ping => self.session.pong(buffers.out).map_err(write_failed)?,
                 Event::Pong | Event::Ignored(_) => {}
                 Event::Disconnect(reason) => return Err(Ended::ByPeer(reason)),

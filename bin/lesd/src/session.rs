@@ -10,17 +10,20 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     sync::watch,
+    time::Instant,
 };
 use tracing::{debug, info, warn};
 
 use crate::{
     announce::Announcer,
+    chatter::Chatter,
     driver::Seat,
+    ended::Ended,
     handshake::{self, Greeted},
     inbox::Inbox,
     listener::Permit,
     node::Shared,
-    peer::{Ended, Peer},
+    peer::Peer,
     status,
 };
 
@@ -157,13 +160,17 @@ impl Hall {
 
     /// Reads the first message, which must be Status.
     async fn read_status(&mut self) -> Result<Status, Refused> {
+        let mut chatter = Chatter::new(Instant::now());
         loop {
             let read =
                 self.session.read(&mut self.received, &mut self.workspace).map_err(Ended::from)?;
             let used = read.consumed;
             let found = match read.event {
                 Event::Need(_) => None,
-                Event::Ping | Event::Pong | Event::Ignored(_) => Some(None),
+                Event::Ping | Event::Pong | Event::Ignored(_) if chatter.allows(Instant::now()) => {
+                    Some(None)
+                }
+                Event::Ping | Event::Pong | Event::Ignored(_) => return Err(Ended::Chatter.into()),
                 Event::Disconnect(reason) => return Err(Ended::ByPeer(reason).into()),
                 Event::Message { code: 0, payload, .. } => {
                     Some(Some(Status::decode(payload).map_err(Ended::from)?))
