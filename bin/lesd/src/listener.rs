@@ -106,24 +106,38 @@ pub(crate) async fn run(
                 }
                 None => debug!(%address, "Too many handshakes under way"),
             },
-            Err(error) if is_transient(&error) => {
-                warn!(%error, "Cannot accept connections; raise `ulimit -n`");
-                tokio::time::sleep(RETRY).await;
-            }
-            Err(error) => return Err(error),
+            Err(error) => match AcceptError::of(&error) {
+                AcceptError::Lost => debug!(%error, "Connection lost before it was accepted"),
+                AcceptError::Full => {
+                    warn!(%error, "Cannot accept connections; raise `ulimit -n`");
+                    tokio::time::sleep(RETRY).await;
+                }
+                AcceptError::Broken => return Err(error),
+            },
         }
     }
 }
 
-/// EMFILE, ENFILE, ENOMEM, ENOBUFS and a connection that was gone before we took it.
-fn is_transient(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(12 | 23 | 24 | 105))
-        || matches!(
-            error.kind(),
-            io::ErrorKind::ConnectionAborted
-                | io::ErrorKind::ConnectionReset
-                | io::ErrorKind::Interrupted
-        )
+/// What went wrong with `accept`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AcceptError {
+    /// The listening socket is none: EBADF, EFAULT, EINVAL, ENOTSOCK, EOPNOTSUPP.
+    Broken,
+    /// No room: ENOMEM, ENFILE, EMFILE, ENOBUFS.
+    Full,
+    /// Only this connection. Linux reports network errors that are pending on it, and what a
+    /// firewall forbids (`man 2 accept`); a stranger can cause those, so they end nothing.
+    Lost,
+}
+
+impl AcceptError {
+    fn of(error: &io::Error) -> Self {
+        match error.raw_os_error() {
+            Some(9 | 14 | 22 | 88 | 95) => Self::Broken,
+            Some(12 | 23 | 24 | 105) => Self::Full,
+            _ => Self::Lost,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -152,6 +166,17 @@ mod tests {
             .filter_map(|n| Permit::take(&pending, std::net::Ipv4Addr::from(n + 1).into()))
             .collect();
         assert_eq!(held.len(), MAX_PENDING);
+    }
+
+    #[test]
+    fn what_befalls_one_connection_does_not_end_the_listener() {
+        use AcceptError::{Broken, Full, Lost};
+        // EPERM, ECONNABORTED, EPROTO, ENETDOWN, EHOSTUNREACH, ETIMEDOUT
+        let lost = [1, 103, 71, 100, 113, 110].map(|code| (code, Lost));
+        for (code, expected) in [(24, Full), (105, Full), (9, Broken)].into_iter().chain(lost) {
+            let error = io::Error::from_raw_os_error(code);
+            assert_eq!(AcceptError::of(&error), expected, "{error}");
+        }
     }
 
     #[test]
