@@ -9,10 +9,16 @@
     reason = "what goes wrong in a helper fails the test that called it"
 )]
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use alloy_primitives::keccak256;
+use chain_backend::{Backend, ReadHint, Snapshot};
 use les_tests::{
     client::{Client, Received, bundled_blocks, client_status},
-    server::{Limits, Server},
+    server::{Limits, Server, bundled_chain},
 };
 use les_wire::Version;
 use rlp::RlpStream;
@@ -337,6 +343,37 @@ fn bytes_that_are_no_frame_end_the_connection() {
     let mut client = Client::connect(&server.enode, Version::Les4);
     client.send_raw(&[0x55; 64]);
     assert_eq!(client.receive(), Received::Disconnect(Reason::ProtocolBreach));
+}
+
+/// The bundled chain on a disk whose reads panic as long as it is told to.
+struct Panicking(AtomicBool);
+
+impl Backend for Panicking {
+    fn snapshot(&self) -> Arc<dyn Snapshot> {
+        let reader = std::thread::current().name().is_some_and(|name| name.starts_with("reader"));
+        assert!(!(reader && self.0.load(Ordering::SeqCst)), "as the test wants it");
+        bundled_chain().store.snapshot()
+    }
+
+    fn is_warm(&self, _: ReadHint) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_read_that_panics_costs_one_connection_and_no_thread() {
+    let backend = Arc::new(Panicking(AtomicBool::new(true)));
+    let spec = Arc::clone(&bundled_chain().spec);
+    let server = Server::serving(Arc::clone(&backend), spec, Limits::default());
+    let ask = header_request(&number(0), 1, 0, false);
+    // More often than there are reader threads.
+    for _ in 0..10 {
+        let mut client = Client::connect(&server.enode, Version::Les4);
+        client.send(2, &ask);
+        assert_eq!(client.receive(), Received::Disconnect(Reason::Requested));
+    }
+    backend.0.store(false, Ordering::SeqCst);
+    Client::connect(&server.enode, Version::Les4).ask(2, &ask, 3);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use chain_backend::{Importer, SealCaches, Store};
+use chain_backend::{Backend, Importer, SealCaches, Store};
 use consensus::ChainSpec;
 use lesd::{Handle, Node, Parts, bundled, data_directory};
 use rlpx::{Enode, NodeKey};
@@ -81,14 +81,24 @@ impl Server {
 
     /// Starts a server of this chain.
     pub fn of(chain: &Chain, limits: Limits) -> Self {
+        Self::serving(Arc::clone(&chain.store), Arc::clone(&chain.spec), limits)
+    }
+
+    /// Starts a server of this backend.
+    pub fn serving<B: Backend + 'static>(
+        backend: Arc<B>,
+        spec: Arc<ChainSpec>,
+        limits: Limits,
+    ) -> Self {
         let runtime = Runtime::new().expect("a runtime");
+        let network_id = spec.chain_id();
         let node = runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
             Node::new(Parts {
-                backend: Arc::clone(&chain.store),
-                spec: Arc::clone(&chain.spec),
+                backend,
+                spec,
                 archive: false,
-                network_id: chain.spec.chain_id(),
+                network_id,
                 key: NodeKey::random(&mut rand::rng()),
                 listener,
                 discovery: None,

@@ -6,7 +6,10 @@
 use std::{
     collections::BTreeMap,
     net::IpAddr,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use chain_backend::{Backend, BackendError};
@@ -74,6 +77,8 @@ pub(crate) struct Driver {
     runtime: Handle,
     corrupt_proofs: bool,
     timer: Notify,
+    /// Replies that are settled or being read, and not in an inbox yet.
+    delivering: AtomicUsize,
     this: Weak<Self>,
 }
 
@@ -101,6 +106,7 @@ impl Driver {
             runtime,
             corrupt_proofs,
             timer: Notify::new(),
+            delivering: AtomicUsize::new(0),
             this: this.clone(),
         })
     }
@@ -244,11 +250,13 @@ impl Driver {
 
     /// Stops admitting; says how many admitted requests are not answered yet.
     pub(crate) fn drain(&self) -> usize {
-        self.event(|inner, _| {
+        let open = self.event(|inner, _| {
             inner.engine.drain();
             let running = usize::try_from(inner.engine.running()).unwrap_or(usize::MAX);
             inner.engine.queued().saturating_add(running)
-        })
+        });
+        // Read after the engine: a job is counted here before it is settled there.
+        open.saturating_add(self.delivering.load(Ordering::SeqCst))
     }
 
     /// Connections that have a seat.
@@ -368,6 +376,7 @@ impl Running {
         let Ok(request) = Request::decode(waiting.version, waiting.code, &waiting.payload) else {
             return;
         };
+        let _delivering = Delivering::new(&driver.delivering);
         out.clear();
         let reply = self.read(&request, out);
         let Some(inbox) = driver.inbox(peer) else { return };
@@ -385,6 +394,22 @@ impl Running {
     }
 }
 
+/// Counts a reply on its way to an inbox.
+struct Delivering<'a>(&'a AtomicUsize);
+
+impl<'a> Delivering<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Delivering<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 impl Driver {
     fn read(&self, request: &Request<'_>, out: &mut Vec<u8>) -> Result<Answered, BackendError> {
         let answered = serve::answer(self.backend.snapshot().as_ref(), request, out)?;
@@ -398,6 +423,10 @@ impl Driver {
 impl Drop for Running {
     fn drop(&mut self) {
         if let Some(job) = self.job.take() {
+            // There will be no reply: whoever waits for it learns that at least.
+            if let Some(inbox) = self.driver.inbox(self.peer) {
+                inbox.push(Delivery::Close(Reason::Requested));
+            }
             let (_, next) = self.driver.served(job, Spent::default());
             if let Some((job, waiting)) = next {
                 self.driver.start(job, waiting);

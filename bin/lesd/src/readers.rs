@@ -1,9 +1,16 @@
 //! Threads for reads that may block. As many as the engine has reader slots, so none ever waits
 //! here for long.
 
-use std::{collections::VecDeque, io, sync::Arc, thread};
+use std::{
+    collections::VecDeque,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread,
+};
 
 use parking_lot::{Condvar, Mutex};
+use tracing::error;
 
 use crate::driver::{Running, Waiting};
 
@@ -51,7 +58,13 @@ impl Readers {
     fn run(&self) {
         let mut out = Vec::new();
         while let Some((running, waiting)) = self.next() {
-            running.read_for_inbox(&waiting, &mut out);
+            // A panic costs the one connection, not a thread that the engine counts on. The job
+            // gives its slot back as it is dropped, and nothing else is shared.
+            let read = AssertUnwindSafe(|| running.read_for_inbox(&waiting, &mut out));
+            if catch_unwind(read).is_err() {
+                error!("A read panicked");
+                out = Vec::new();
+            }
         }
     }
 
