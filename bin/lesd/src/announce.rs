@@ -68,6 +68,11 @@ impl Announcer {
         out: &mut Vec<u8>,
     ) -> Result<bool, BackendError> {
         let head = announcement.head();
+        // The chain may have moved on since this head was announced to all. One that is no longer
+        // canonical has no depth in this snapshot, and the head that replaced it follows.
+        if snapshot.canonical_hash(head.number)? != Some(head.hash) {
+            return Ok(false);
+        }
         let rises = head.total_difficulty > self.told.total_difficulty;
         let updates = match self.wanted {
             AnnounceType::None => return Ok(false),
@@ -97,4 +102,44 @@ fn reorg_depth(snapshot: &dyn Snapshot, told: &Head) -> Result<u64, BackendError
         (number, hash) = (below, parent);
     }
     Ok(told.number.saturating_sub(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chain_backend::{
+        Backend as _, HelperTrieParameters,
+        memory::{Generator, MemoryChain},
+    };
+
+    fn announced(head: Head) -> Announcement {
+        Announcement::new(head, ForkFilter::new(Default::default(), head.hash, 0, []))
+    }
+
+    #[test]
+    fn a_depth_leads_to_the_announced_head_or_nothing_is_told() {
+        let mut generator = Generator::new(1);
+        let blocks = generator.chain(4);
+        let chain = MemoryChain::new(blocks[..4].to_vec(), HelperTrieParameters::SERVER);
+        let told = chain.snapshot().head();
+        chain.push(blocks[4].clone());
+        let left = announced(chain.snapshot().head());
+        // Blocks 3 and 4 are replaced by three others before the announcement is written.
+        let mut tip = blocks[2].clone();
+        for _ in 0..3 {
+            tip = generator.child(&tip);
+            chain.push(tip.clone());
+        }
+        let snapshot = chain.snapshot();
+        let key = NodeKey::from_bytes(&[1; 32]).unwrap();
+        let mut announcer = Announcer::new(AnnounceType::Simple, told);
+        let mut tell = |announcement: &Announcement| {
+            let mut out = Vec::new();
+            let sent = announcer.announce(announcement, snapshot.as_ref(), &key, &mut out).unwrap();
+            sent.then(|| Announce::decode(&out).unwrap().reorg_depth)
+        };
+        assert_eq!(tell(&left), None, "its depth would be 0, not the 1 of this snapshot");
+        assert_eq!(tell(&announced(snapshot.head())), Some(1));
+        assert_eq!(tell(&announced(snapshot.head())), None, "difficulty must rise");
+    }
 }
