@@ -36,13 +36,17 @@ impl Bucket {
         Self { micro_tokens: burst as u64 * MICRO, at }
     }
 
-    fn take(&mut self, burst: u32, rate: u32, now: Duration) -> bool {
+    fn has_any(&mut self, burst: u32, rate: u32, now: Duration) -> bool {
         let idle = now.saturating_sub(self.at).as_micros().min(u128::from(u32::MAX));
         let refill = u64::try_from(idle).unwrap_or(u64::MAX).saturating_mul(u64::from(rate));
         let full = u64::from(burst).saturating_mul(MICRO);
         self.micro_tokens = self.micro_tokens.saturating_add(refill).min(full);
         self.at = self.at.max(now);
-        let enough = self.micro_tokens >= MICRO;
+        self.micro_tokens >= MICRO
+    }
+
+    fn take(&mut self, burst: u32, rate: u32, now: Duration) -> bool {
+        let enough = self.has_any(burst, rate, now);
         if enough {
             self.micro_tokens = self.micro_tokens.saturating_sub(MICRO);
         }
@@ -63,6 +67,10 @@ impl Buckets {
     }
 
     pub(crate) fn take(&mut self, address: IpAddr, now: Duration) -> bool {
+        // First of all: a flood that is refused anyway costs no search and displaces nobody.
+        if !self.total.has_any(TOTAL_BURST, TOTAL_RATE, now) {
+            return false;
+        }
         let prefix = prefix(address);
         if !self.prefixes.contains_key(&prefix) && self.prefixes.len() >= MAX_PREFIXES {
             let oldest = self.prefixes.iter().min_by_key(|(_, bucket)| bucket.at);
@@ -112,6 +120,17 @@ mod tests {
             .count();
         assert_eq!(answered, usize::try_from(TOTAL_BURST).unwrap());
         assert!(buckets.prefixes.len() <= MAX_PREFIXES);
+    }
+
+    #[test]
+    fn a_flood_that_is_refused_displaces_nobody() {
+        let mut buckets = Buckets::new(Duration::ZERO);
+        let known = "255.0.0.1".parse().unwrap();
+        while buckets.take(known, Duration::ZERO) {}
+        for n in 0..100_000u32 {
+            buckets.take(std::net::Ipv4Addr::from(n).into(), Duration::ZERO);
+        }
+        assert!(buckets.prefixes.contains_key(&prefix(known)));
     }
 
     #[test]
