@@ -10,7 +10,7 @@ use discv4::{Endpoint, MAX_PACKET, Responder};
 use enr::Enr;
 use rlpx::NodeKey;
 use tokio::{net::UdpSocket, sync::watch};
-use tracing::{debug, warn};
+use tracing::debug;
 
 use crate::{
     clock::{self, Clock},
@@ -116,8 +116,9 @@ pub async fn run(
                 }
             }
             Err(refusal) => {
+                // The sender's address is not proven: it is worth no more than this.
                 if limit.allows(from.ip(), "discovery", clock.now()) {
-                    warn!(%from, reason = %refusal, "Discovery packet refused");
+                    debug!(%from, reason = %refusal, "Discovery packet refused");
                 }
             }
         }

@@ -49,11 +49,9 @@ impl Ended {
     /// Whether it is worth a warning: the peer broke a rule, or we failed.
     pub(crate) const fn is_fault(&self) -> bool {
         match self {
-            Self::Fault(_)
-            | Self::Chatter
-            | Self::Undecodable(_)
-            | Self::Store
-            | Self::Unread => true,
+            Self::Fault(_) | Self::Chatter | Self::Undecodable(_) | Self::Store | Self::Unread => {
+                true
+            }
             Self::Decided(reason) => matches!(reason, Reason::SubprotocolError),
             Self::Io(_) | Self::Closed | Self::ByPeer(_) | Self::Silent | Self::Shutdown => false,
         }

@@ -478,8 +478,9 @@ impl Peer {
     }
 }
 
-/// A peer that takes longer than this for the last bytes does not get them.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// A peer that takes longer than this for the last bytes does not get them. Shorter than the time
+/// in which a server that stops closes its connections.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Messages of ours are far below the limit of a frame; one that is not closes the connection.
 #[allow(clippy::needless_pass_by_value, reason = "used as a function for map_err")]

@@ -65,14 +65,18 @@ pub(crate) async fn serve(
             return;
         }
     };
-    info!(%address, id = %short(&id), %client, les = version.number(), "Light client connected");
+    let may_log = shared.may_log(address, "connected");
+    if may_log {
+        let id = short(&id);
+        info!(%address, %id, %client, les = version.number(), "Light client connected");
+    }
     let ended = peer.run(&shared, shutdown).await;
     drop(seat);
     if ended.is_fault() {
         if shared.may_log(address, "ended") {
             warn!(%address, id = %short(&id), reason = %ended, "Light client dropped");
         }
-    } else {
+    } else if may_log {
         info!(%address, id = %short(&id), reason = %ended, "Light client gone");
     }
 }
