@@ -87,11 +87,20 @@ pub(crate) fn seal_sized(
     // EIP-8 asks for at least 100 bytes of a random number, to tell the packets apart from
     // those before it.
     body.resize(body.len() + rng.random_range(100..=200), 0);
+    seal_body(recipient, &body, rng)
+}
+
+/// Seals `body` as it is, the length in front.
+pub(crate) fn seal_body(
+    recipient: &NodeId,
+    body: &[u8],
+    rng: &mut impl CryptoRng,
+) -> Result<Vec<u8>, HandshakeError> {
     let size = u16::try_from(body.len() + ecies::OVERHEAD)
         .map_err(|_| HandshakeError::TooLong(body.len()))?;
     let prefix = size.to_be_bytes();
     let mut packet = prefix.to_vec();
-    ecies::seal(recipient, &body, &prefix, rng, &mut packet)?;
+    ecies::seal(recipient, body, &prefix, rng, &mut packet)?;
     Ok(packet)
 }
 

@@ -139,9 +139,7 @@ const PREFIXED_MINIMUM: usize = 2 + 169 + 100 + ecies::OVERHEAD;
 #[track_caller]
 fn refuse(body: &[u8], expected: HandshakeError) {
     let key_b = key("static-key-b");
-    let prefix = u16::try_from(body.len() + ecies::OVERHEAD).unwrap().to_be_bytes();
-    let mut packet = prefix.to_vec();
-    ecies::seal(key_b.id(), body, &prefix, &mut rng(), &mut packet).unwrap();
+    let packet = crate::packet::seal_body(key_b.id(), body, &mut rng()).unwrap();
     assert_eq!(accept(&key_b, &packet, &mut rng()).err(), Some(expected));
 }
 
