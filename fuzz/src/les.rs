@@ -30,9 +30,14 @@ pub const TARGETS: &[Target] = &[
 
 fn status(input: &[u8]) {
     let Ok(status) = bounded(input.len(), 8, 4096, || Status::decode(input)) else { return };
-    let mut encoded = Vec::new();
-    status.encode(&mut encoded);
-    assert_eq!(Status::decode(&encoded).as_ref(), Ok(&status));
+    // What has no place in our form, such as half of the flow control, is gone after one encoding;
+    // then nothing more changes.
+    let mut once = Vec::new();
+    status.encode(&mut once);
+    let again = Status::decode(&once).expect("what we encode we decode");
+    let mut twice = Vec::new();
+    again.encode(&mut twice);
+    assert_eq!(once, twice);
 }
 
 fn announce(input: &[u8]) {

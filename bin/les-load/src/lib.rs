@@ -21,7 +21,7 @@ mod report;
 mod sample;
 
 pub use args::Arguments;
-pub use error::Error;
+pub use error::{Error, Wrong};
 pub use kind::Kind;
 
 /// Carries out a run and prints its figures; true if no reply was wrong or missing.

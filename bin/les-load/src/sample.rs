@@ -32,6 +32,7 @@ const SAMPLES: usize = 256;
 
 /// One question. What it is checked against is in the [`Sample`].
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack; a box costs more")]
 pub(crate) enum Question {
     TxStatus(B256),
     Header(B256),
