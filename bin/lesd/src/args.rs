@@ -126,6 +126,10 @@ pub enum DbCommand {
     Stats(StatsArgs),
     /// Check every stored byte: checksums, links, roots and trie nodes
     Verify(VerifyArgs),
+    /// Cut the chain before damage that keeps a data directory from being opened
+    ///
+    /// The blocks behind it are lost and must be imported again. Keep a copy of the directory.
+    Repair(VerifyArgs),
 }
 
 /// `lesd db stats`.
@@ -139,7 +143,7 @@ pub struct StatsArgs {
     pub json: bool,
 }
 
-/// `lesd db verify`.
+/// `lesd db verify` and `lesd db repair`.
 #[derive(Args, Debug)]
 pub struct VerifyArgs {
     /// Where.

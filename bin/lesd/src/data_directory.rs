@@ -162,6 +162,18 @@ fn account(
 /// # Errors
 /// If there is none, another process uses it, or its files are damaged.
 pub fn open(directory: &Path, cache_bytes: usize) -> Result<Chain, DirectoryError> {
+    open_with(directory, &store_options(cache_bytes))
+}
+
+/// As [`open`], but cuts the chain at damage.
+///
+/// # Errors
+/// As [`open`].
+pub fn repair(directory: &Path, cache_bytes: usize) -> Result<Chain, DirectoryError> {
+    open_with(directory, &StoreOptions { repair: true, ..store_options(cache_bytes) })
+}
+
+fn open_with(directory: &Path, options: &StoreOptions) -> Result<Chain, DirectoryError> {
     let rules_file = directory.join("genesis.json");
     let text = match fs::read(&rules_file) {
         Ok(text) => text,
@@ -170,7 +182,7 @@ pub fn open(directory: &Path, cache_bytes: usize) -> Result<Chain, DirectoryErro
         }
         Err(error) => return Err(io_error("read", &rules_file)(error)),
     };
-    let store = match Store::open(&directory.join("chain"), &store_options(cache_bytes), None) {
+    let store = match Store::open(&directory.join("chain"), options, None) {
         Err(BackendError::NotInitialised(_)) => {
             return Err(DirectoryError::Empty(directory.to_owned()));
         }

@@ -2,6 +2,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     reason = "what goes wrong in a helper fails the test that called it"
 )]
@@ -138,6 +139,35 @@ fn a_cut_file_is_refused_where_it_is_cut_and_the_rest_is_kept() {
     assert!(succeeds(&["db", "stats", "--datadir", &second]).starts_with("head              429"));
     succeeds(&["import", "--datadir", &second, &whole]);
     assert!(succeeds(&["db", "stats", "--datadir", &second]).starts_with("head              430"));
+}
+
+#[test]
+fn damage_in_the_middle_is_refused_and_repaired_only_when_asked() {
+    let directory = Directory::new();
+    let data = directory.path("data");
+    succeeds(&["init", "--datadir", &data, &small("genesis.json")]);
+    succeeds(&["import", "--datadir", &data, &small("chain.rlp.gz")]);
+    for name in ["bodies-00000.seg", "journal-00000.seg"] {
+        let file = format!("{data}/chain/{name}");
+        let mut bytes = fs::read(&file).unwrap();
+        // Behind the last checkpoint, far from the end.
+        let at = bytes.len() - bytes.len() / 16;
+        bytes[at] ^= 1;
+        fs::write(&file, &bytes).unwrap();
+        fails(&["db", "stats", "--datadir", &data], &["damage", "lesd db repair"]);
+        bytes[at] ^= 1;
+        fs::write(&file, &bytes).unwrap();
+        assert!(succeeds(&["db", "stats", "--datadir", &data]).contains("head              430"));
+    }
+    let file = format!("{data}/chain/journal-00000.seg");
+    let mut bytes = fs::read(&file).unwrap();
+    let at = bytes.len() - bytes.len() / 16;
+    bytes[at] ^= 1;
+    fs::write(&file, &bytes).unwrap();
+    succeeds(&["db", "repair", "--datadir", &data]);
+    assert_eq!(succeeds(&["db", "verify", "--datadir", &data]), "no faults\n");
+    succeeds(&["import", "--datadir", &data, &small("chain.rlp.gz")]);
+    assert!(succeeds(&["db", "stats", "--datadir", &data]).contains("head              430"));
 }
 
 #[test]

@@ -17,6 +17,17 @@ pub enum BackendError {
     /// Stored bytes are not what was written.
     #[error("{0}")]
     Corrupt(String),
+    /// Something that was stored is damaged, and not the end of what was being written.
+    #[error(
+        "{what}, and {records} records behind it are whole: this is damage, not an interrupted \
+         write; restore a copy, or run `lesd db repair`, which keeps what is before it"
+    )]
+    Damaged {
+        /// What is damaged.
+        what: String,
+        /// Whole records of the journal behind the damaged one, at least.
+        records: u64,
+    },
     /// Another process has the data directory open.
     #[error("the data directory {directory} is in use by process {pid}: stop that process first")]
     Locked {

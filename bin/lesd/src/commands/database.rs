@@ -80,6 +80,13 @@ fn words(stats: &Value) -> String {
     lines.join("\n")
 }
 
+pub(super) fn repair(args: &VerifyArgs) -> Result<(), Failure> {
+    let (directory, cache) = prepare(&args.common);
+    let head = data_directory::repair(directory, cache)?.store.head();
+    info!(number = head.number, hash = %head.hash, "The chain is whole up to here");
+    Ok(())
+}
+
 /// Time between two lines of progress, in nanoseconds.
 const LINE_EVERY: u64 = 8_000_000_000;
 

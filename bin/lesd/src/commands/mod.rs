@@ -29,6 +29,7 @@ pub fn main() -> i32 {
         Command::Export(args) => export::run(&args),
         Command::Db(DbCommand::Stats(args)) => database::stats(&args),
         Command::Db(DbCommand::Verify(args)) => database::verify(&args),
+        Command::Db(DbCommand::Repair(args)) => database::repair(&args),
         Command::Genesis => print(bundled::GENESIS),
         Command::Config(args) => {
             settings(*args).map_err(Failure::from).and_then(|settings| print(&settings.to_toml()))

@@ -1,9 +1,8 @@
 //! `lesd node`.
 
 use std::{
-    io::Write as _,
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, atomic::AtomicBool},
 };
 
@@ -119,9 +118,11 @@ async fn serve(
         max_prefix_peers: config.max_prefix_peers,
         corrupt_proofs,
     })?;
-    introduce(&node, network_id, is_bundled, directory)?;
+    // Before anybody can know that we run, and ask us to stop.
+    let stop = stop_signal()?;
+    introduce(&node, network_id, is_bundled, directory);
     let builder = helper_tries::Builder::start(Arc::clone(&chain.store))?;
-    node.run(stop_signal()?).await?;
+    node.run(stop).await?;
     drop(builder);
     chain.store.flush()?;
     info!("Stopped");
@@ -145,39 +146,29 @@ fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
-/// Prints where we are, and what to type to connect.
-fn introduce(
-    node: &Node,
-    network_id: u64,
-    is_bundled: bool,
-    directory: &Path,
-) -> Result<(), Failure> {
+/// Prints where we are, and what to type to connect. Whether anybody reads it is not our business:
+/// a closed pipe must not end a server.
+fn introduce(node: &Node, network_id: u64, is_bundled: bool, directory: &Path) {
     let enode = node.enode();
     info!(self = %enode, "Started P2P networking");
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{enode}")?;
-    if let Some(record) = node.record() {
-        writeln!(out, "{record}")?;
-    }
-    let genesis: PathBuf = if is_bundled {
-        writeln!(out, "\nServing the bundled chain. To connect with go-ethereum 1.10 or 1.12:\n")?;
-        writeln!(out, "  lesd genesis > genesis.json")?;
-        PathBuf::from("genesis.json")
+    let record = node.record().map(|record| format!("{record}\n")).unwrap_or_default();
+    let (chain, genesis) = if is_bundled {
+        (
+            "Serving the bundled chain; `lesd genesis > genesis.json` writes its genesis file.",
+            "genesis",
+        )
     } else {
-        writeln!(
-            out,
-            "\nTo connect with go-ethereum 1.10 or 1.12 and the chain's genesis file:\n"
-        )?;
-        PathBuf::from("GENESIS.json")
+        ("Serving your chain; GENESIS.json is its genesis file.", "GENESIS")
     };
-    let genesis = genesis.display();
-    writeln!(out, "  geth --datadir light init {genesis}")?;
-    writeln!(
-        out,
-        "  geth --datadir light --syncmode light --networkid {network_id} --nodiscover --port 0 &"
-    )?;
-    writeln!(out, "  geth attach --exec 'admin.addPeer(\"{enode}\")' light/geth.ipc")?;
-    writeln!(out, "\nOr ask it directly:\n\n  lesctl probe '{enode}'\n")?;
-    writeln!(out, "Data directory: {}", directory.display())?;
-    Ok(out.flush()?)
+    let text = format!(
+        "{enode}\n{record}\n{chain}\nTo connect with go-ethereum 1.10 or 1.12:\n\n  \
+         geth --datadir light init {genesis}.json\n  \
+         geth --datadir light --syncmode light --networkid {network_id} --nodiscover --port 0 &\n  \
+         geth attach --exec 'admin.addPeer(\"{enode}\")' light/geth.ipc\n\n\
+         Or ask it directly:\n\n  lesctl probe '{enode}'\n\nData directory: {}\n",
+        directory.display()
+    );
+    if let Err(error) = super::print(&text) {
+        warn!(%error, "Cannot print how to connect");
+    }
 }

@@ -84,12 +84,19 @@ pub struct StoreOptions {
     pub page_cache: usize,
     /// Always [`HelperTrieParameters::SERVER`], but for tests; one directory, one choice.
     pub helper: HelperTrieParameters,
+    /// Cuts the store at damage in its middle, which is refused otherwise.
+    pub repair: bool,
 }
 
 impl Default for StoreOptions {
     /// 64 MiB of nodes hold the five top levels of a trie of a million accounts and more.
     fn default() -> Self {
-        Self { node_cache: 64 << 20, page_cache: 256 << 20, helper: HelperTrieParameters::SERVER }
+        Self {
+            node_cache: 64 << 20,
+            page_cache: 256 << 20,
+            helper: HelperTrieParameters::SERVER,
+            repair: false,
+        }
     }
 }
 

@@ -87,11 +87,13 @@ impl Writer {
         let view = Arc::new(view);
         let layers = BTreeMap::new();
         let mut writer = Self { kv, view, layers, first_generation: 0, in_last_generation: 0 };
-        writer.replay(position.replay_from)?;
+        writer.replay(position.replay_from, options.repair)?;
         Ok(writer)
     }
 
-    fn replay(&mut self, from: u64) -> Result<(), BackendError> {
+    /// An interrupted write leaves the journal's last record in pieces, and nothing behind it. What
+    /// is not whole with whole records behind it is damage, and cut off only if that is asked for.
+    fn replay(&mut self, from: u64, repair: bool) -> Result<(), BackendError> {
         let segments = Arc::clone(&self.view.segments);
         let mut end = from;
         let mut interrupted = None;
@@ -109,6 +111,11 @@ impl Writer {
                 break;
             }
             end = location.end();
+        }
+        let records = segments.journal.whole_behind(end)?;
+        if records > 0 && !repair {
+            let what = format!("the block after number {} is damaged", self.view.head.number);
+            return Err(BackendError::Damaged { what, records });
         }
         segments.journal.truncate(end)?;
         interrupted.map_or(Ok(()), |hash| self.adopt(&hash))

@@ -29,6 +29,9 @@ const FILE_HEADER: u64 = FILE_HEADER_LENGTH as u64;
 const FILE_HEADER_LENGTH: usize = 24;
 /// Length and checksum.
 const RECORD_HEADER: u64 = RECORD_HEADER_LENGTH as u64;
+
+/// More whole records than this behind a damaged one are not counted: the message is clear.
+const COUNTED_BEHIND: u64 = 1000;
 const RECORD_HEADER_LENGTH: usize = 8;
 
 /// Where a payload stands in its segment.
@@ -153,6 +156,28 @@ impl Segment {
             return Ok(None);
         }
         self.record_at(next_file + FILE_HEADER)
+    }
+
+    /// How many whole records there are behind the one at `offset`, whole or not: found by the
+    /// length that it claims. Counts to [`COUNTED_BEHIND`] only.
+    pub(super) fn whole_behind(&self, offset: u64) -> Result<u64, BackendError> {
+        let Some(mut at) = self.claimed_end(offset)? else { return Ok(0) };
+        let mut count = 0;
+        while let Some(record) = self.next(at)?.filter(|_| count < COUNTED_BEHIND) {
+            count += 1;
+            at = record.end();
+        }
+        Ok(count)
+    }
+
+    /// Where the record at `offset` ends by its own word.
+    fn claimed_end(&self, offset: u64) -> Result<Option<u64>, BackendError> {
+        let within = offset % FILE_CAPACITY;
+        let start = if within < FILE_HEADER { offset - within + FILE_HEADER } else { offset };
+        let Some(file) = self.file_at(start) else { return Ok(None) };
+        let header = file.map.get(to_usize(start % FILE_CAPACITY)?, RECORD_HEADER_LENGTH);
+        let length = header.and_then(|header| header.first_chunk::<4>());
+        Ok(length.map(|length| start + RECORD_HEADER + u64::from(u32::from_le_bytes(*length))))
     }
 
     /// Forgets everything from `end` on.

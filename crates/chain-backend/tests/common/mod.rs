@@ -18,7 +18,7 @@ pub(crate) const SECTIONS: HelperTrieParameters =
     HelperTrieParameters { section: 64, confirmations: 16 };
 
 pub(crate) fn options() -> StoreOptions {
-    StoreOptions { node_cache: 1 << 20, page_cache: 8 << 20, helper: SECTIONS }
+    StoreOptions { node_cache: 1 << 20, page_cache: 8 << 20, helper: SECTIONS, repair: false }
 }
 
 pub(crate) fn create(directory: &Path, archive: bool) -> Store {
