@@ -91,17 +91,22 @@ impl Writer {
         Ok(writer)
     }
 
-    /// An interrupted write leaves the journal's last record in pieces, and nothing behind it. What
-    /// is not whole with whole records behind it is damage, and cut off only if that is asked for.
+    /// An interrupted write leaves the journal's last record in pieces, and nothing behind it; a
+    /// power failure may leave the end of another segment behind the journal's. What is there and
+    /// not whole, with whole records behind it, is damage, and cut off only if that is asked for.
     fn replay(&mut self, from: u64, repair: bool) -> Result<(), BackendError> {
         let segments = Arc::clone(&self.view.segments);
         let mut end = from;
         let mut interrupted = None;
+        let mut lost = false;
         while let Some(location) = segments.journal.next(end)? {
             let record =
                 segments.journal.read(location, |bytes| JournalRecord::decode(bytes, location))?;
             let whole = match record {
                 Some(JournalRecord::Block { hash, entry }) => {
+                    lost = segments.bodies.end() < entry.body.end()
+                        || segments.receipts.end() < entry.receipts.end()
+                        || segments.changes.end() < entry.changes.end();
                     self.replay_block(hash, entry, end)?
                 }
                 Some(JournalRecord::Head { hash }) => self.replay_head(&hash, &mut interrupted)?,
@@ -112,7 +117,7 @@ impl Writer {
             }
             end = location.end();
         }
-        let records = segments.journal.whole_behind(end)?;
+        let records = if lost { 0 } else { segments.journal.whole_behind(end)? };
         if records > 0 && !repair {
             let what = format!("the block after number {} is damaged", self.view.head.number);
             return Err(BackendError::Damaged { what, records });
