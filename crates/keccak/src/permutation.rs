@@ -1,4 +1,4 @@
-//! Keccak-f[1600], written once over a lane type and compiled once per set of CPU features.
+//! `Keccak-f[1600]`, written once over a lane type and compiled once per set of CPU features.
 
 #![allow(unsafe_code, reason = "calls functions compiled for CPU features found at run time")]
 

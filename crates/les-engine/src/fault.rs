@@ -2,7 +2,7 @@
 
 use flow_control::Time;
 
-/// Invalid items a client may ask for; each is forgiven after [`INVALID_ITEM_EXPIRY`]
+/// Invalid items a client may ask for; each is forgiven after an hour
 /// (go-ethereum `les/server_handler.go`: more than 20, one an hour).
 pub const INVALID_ITEMS: u32 = 20;
 

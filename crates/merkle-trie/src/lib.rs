@@ -1,6 +1,6 @@
 //! Merkle Patricia tries: update, prove, verify (Yellow Paper, appendix D).
 //!
-//! [`TrieMut`] changes a trie and reports the changed nodes by path, [`prove`] collects the nodes
+//! [`TrieMut`] changes a trie and reports the changed nodes by path, [`prove()`] collects the nodes
 //! that show a key or its absence, [`ProofNodes`] checks such nodes, [`build_sorted`] builds a
 //! whole trie at once. Keys are raw: whoever wants them hashed hashes them.
 //!
