@@ -17,6 +17,7 @@
 //! that is killed at any instant leaves the block or leaves nothing. A restart reads the journal
 //! behind the last checkpoint and rebuilds the layers from it, without executing anything; it
 //! cuts the journal at the first record that is not whole, or whose parts are not.
+//! Damage with whole records behind it is refused instead ([`StoreOptions::repair`] cuts it, too).
 //!
 //! A *checkpoint* makes a younger canonical block the base: it syncs the segments, then moves
 //! state, indexes and the journal position in one key-value transaction, then forgets the layers.
