@@ -248,6 +248,14 @@ impl Driver {
         self.inner.lock().inboxes.get(&peer).map(Arc::clone)
     }
 
+    /// Wakes every connection to look for what is new for all.
+    pub(crate) fn wake_all(&self) {
+        let inboxes: Vec<_> = self.inner.lock().inboxes.values().map(Arc::clone).collect();
+        for inbox in inboxes {
+            inbox.wake();
+        }
+    }
+
     /// Stops admitting; says how many admitted requests are not answered yet.
     pub(crate) fn drain(&self) -> usize {
         let open = self.event(|inner, _| {

@@ -1,11 +1,15 @@
 //! What other threads have for a connection: replies that were read elsewhere, and decisions.
 
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    sync::atomic::{AtomicBool, Ordering},
+    task::Context,
+};
 
+use atomic_waker::AtomicWaker;
 use les_wire::RequestKind;
 use parking_lot::Mutex;
 use rlpx::Reason;
-use tokio::sync::Notify;
 
 /// Replies that may wait for one connection. A full burst of the smallest requests; a reader this
 /// far behind is cut off rather than buffered.
@@ -30,7 +34,9 @@ pub(crate) enum Delivery {
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     waiting: Mutex<Waiting>,
-    wake: Notify,
+    /// Set by everybody who wakes the connection, cleared when it looks.
+    news: AtomicBool,
+    task: AtomicWaker,
 }
 
 #[derive(Debug, Default)]
@@ -60,12 +66,13 @@ impl Inbox {
             waiting.deliveries.push_back(delivery);
         }
         drop(waiting);
-        self.wake.notify_one();
+        self.wake();
     }
 
     /// Wakes the connection without a delivery.
     pub(crate) fn wake(&self) {
-        self.wake.notify_one();
+        self.news.store(true, Ordering::Release);
+        self.task.wake();
     }
 
     /// The next delivery.
@@ -92,9 +99,12 @@ impl Inbox {
         })
     }
 
-    /// Waits until there may be a delivery.
-    pub(crate) async fn ready(&self) {
-        self.wake.notified().await;
+    /// Whether somebody woke the connection since this was last asked; its task will be woken if
+    /// not. One task only.
+    pub(crate) fn poll_news(&self, context: &Context<'_>) -> bool {
+        self.task.register(context.waker());
+        // Whoever sets it after this finds the task registered.
+        self.news.swap(false, Ordering::AcqRel)
     }
 }
 

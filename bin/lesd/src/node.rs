@@ -214,6 +214,7 @@ impl Node {
         stop_accepting.send_replace(true);
         drain(&shared).await;
         stop_serving.send_replace(true);
+        shared.driver.wake_all();
         close(tasks).await;
         background.shutdown().await;
         readers.stop();
@@ -288,13 +289,16 @@ impl Handle {
     /// If the head cannot be read.
     pub fn head_changed(&self) -> Result<(), BackendError> {
         let announcement = announcement(self.shared.driver.backend(), &self.shared.spec)?;
-        self.shared.head.send_if_modified(|last| {
+        let changed = self.shared.head.send_if_modified(|last| {
             let changed = last.head().hash != announcement.head().hash;
             if changed {
                 *last = Arc::new(announcement);
             }
             changed
         });
+        if changed {
+            self.shared.driver.wake_all();
+        }
         Ok(())
     }
 

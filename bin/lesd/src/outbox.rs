@@ -51,8 +51,8 @@ impl Outbox {
     }
 
     /// All of it, for the last write.
-    pub(crate) fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+    pub(crate) fn take_bytes(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
     }
 
     /// When the peer counts as gone, unless it takes something or nothing is left.

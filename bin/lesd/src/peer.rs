@@ -1,13 +1,24 @@
 //! One connection after its handshake: frames in, replies out.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    io,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use les_engine::{Fault, PeerId};
 use les_wire::{
     MessageKind, Request, RequestKind, Version, encode_resume, encode_stop, splice_reply,
 };
 use rlpx::{Event, Payload, Reason, Session, Workspace};
-use tokio::{net::TcpStream, sync::watch, task::coop, time::Instant};
+use tokio::{
+    net::TcpStream,
+    sync::watch,
+    time::{Instant, Sleep},
+};
 
 use crate::{
     announce::{Announcement, Announcer},
@@ -55,6 +66,25 @@ pub(crate) struct Peer {
     chatter: Chatter,
     /// Whether whole frames may be left in `received`.
     behind: bool,
+    /// When the peer last sent or took something.
+    heard: Instant,
+    /// Whether it was pinged since.
+    pinged: bool,
+}
+
+/// What a connection is woken for.
+#[derive(Debug)]
+enum Wake {
+    /// So many bytes are in the thread's read buffer; none: the peer closed.
+    Received(usize),
+    /// The socket may take more.
+    Writable,
+    /// Others have something for this connection, or the node has for all.
+    News,
+    /// Others had their turn.
+    Turn,
+    /// The timer ran out.
+    Due,
 }
 
 /// What a pass over received bytes needs besides the connection.
@@ -76,31 +106,34 @@ impl Peer {
         id: PeerId,
         inbox: Arc<Inbox>,
         announcer: Announcer,
-    ) -> Self {
-        Self {
+    ) -> Box<Self> {
+        let now = Instant::now();
+        Box::new(Self {
             stream,
             session,
             capability,
             version,
             received,
-            outbox: Outbox::new(Instant::now()),
+            outbox: Outbox::new(now),
             id,
             inbox,
             announcer,
             postponed: None,
-            chatter: Chatter::new(Instant::now()),
+            chatter: Chatter::new(now),
             behind: false,
-        }
+            heard: now,
+            pinged: false,
+        })
     }
 
     /// Serves until the connection ends.
     pub(crate) async fn run(
-        mut self,
+        mut self: Box<Self>,
         shared: &Shared,
-        mut shutdown: watch::Receiver<bool>,
+        shutdown: watch::Receiver<bool>,
     ) -> Ended {
         let mut head = shared.head.subscribe();
-        let ended = match self.serve(shared, &mut head, &mut shutdown).await {
+        let ended = match self.serve(shared, &mut head, &shutdown).await {
             Ok(never) => match never {},
             Err(ended) => ended,
         };
@@ -114,66 +147,128 @@ impl Peer {
         &mut self,
         shared: &Shared,
         head: &mut watch::Receiver<Arc<Announcement>>,
-        shutdown: &mut watch::Receiver<bool>,
+        shutdown: &watch::Receiver<bool>,
     ) -> Result<std::convert::Infallible, Ended> {
         let driver = &shared.driver;
-        // Frames may have come with the handshake.
+        // Frames may have come with the handshake, and the head may have changed since it went
+        // into Status.
         self.on_received(driver)?;
-        // The head may have changed since it went into Status.
         head.mark_changed();
-        let (mut heard, mut pinged) = (Instant::now(), false);
+        self.on_news(shared, head, shutdown)?;
+        // One timer, set anew only when it ran out too early: traffic never touches it.
+        let mut timer = pin!(tokio::time::sleep_until(self.due()));
         loop {
-            let silence = if pinged { SILENT_AFTER } else { PING_AFTER };
-            let sending = !self.outbox.is_empty();
-            let unread = self.outbox.deadline();
-            let waits = self.postponed.is_none() && !self.behind;
-            // A socket that always has more would keep this thread to itself.
-            coop::consume_budget().await;
-            tokio::select! {
-                () = tokio::task::yield_now(), if self.behind => self.on_received(driver)?,
-                writable = self.stream.writable(), if sending => {
-                    writable?;
+            if self.due() < timer.deadline() {
+                timer.as_mut().reset(self.due());
+            }
+            match self.next(timer.as_mut()).await? {
+                Wake::News => self.on_news(shared, head, shutdown)?,
+                Wake::Turn => self.on_received(driver)?,
+                Wake::Received(0) => return Err(Ended::Closed),
+                Wake::Received(count) => {
+                    self.lives();
+                    self.on_readable(driver, count)?;
+                }
+                Wake::Writable => {
                     if self.flush()? {
                         // Whoever takes bytes lives.
-                        (heard, pinged) = (Instant::now(), false);
+                        self.lives();
                     }
                     if self.outbox.is_empty() {
-                        self.on_deliveries(driver)?;
+                        self.on_news(shared, head, shutdown)?;
                         self.on_received(driver)?;
                     }
                 }
-                () = tokio::time::sleep_until(unread), if sending => return Err(Ended::Unread),
-                readable = self.stream.readable(), if !sending && waits => {
-                    readable?;
-                    if self.on_readable(driver)? {
-                        (heard, pinged) = (Instant::now(), false);
-                    }
-                }
-                () = self.inbox.ready() => self.on_deliveries(driver)?,
-                changed = head.changed(), if !sending => {
-                    // The sender lives as long as the node.
-                    if changed.is_ok() {
-                        let announcement = Arc::clone(&head.borrow_and_update());
-                        self.on_head(shared, &announcement)?;
-                    }
-                }
-                () = tokio::time::sleep_until(heard + silence), if !sending => {
-                    if pinged {
-                        return Err(Ended::Silent);
-                    }
-                    pinged = true;
-                    self.with_out(|peer, buffers| {
-                        peer.session.ping(buffers.out).map_err(write_failed)
-                    })?;
-                }
-                stop = shutdown.wait_for(|stop| *stop) => {
-                    drop(stop);
-                    // What was admitted is answered, even if the peer reads slowly.
-                    self.deliver(usize::MAX)?;
-                    return Err(Ended::Shutdown);
+                Wake::Due => {
+                    self.on_due()?;
+                    timer.as_mut().reset(self.due());
                 }
             }
         }
+    }
+
+    /// Waits until there is something to do.
+    async fn next(&mut self, mut timer: Pin<&mut Sleep>) -> io::Result<Wake> {
+        let mut yielded = false;
+        poll_fn(|context| self.poll_next(context, timer.as_mut(), &mut yielded)).await
+    }
+
+    /// Bytes that this receives lie in the thread's read buffer until the task waits again.
+    fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+        timer: Pin<&mut Sleep>,
+        yielded: &mut bool,
+    ) -> Poll<io::Result<Wake>> {
+        if self.inbox.poll_news(context) {
+            return Poll::Ready(Ok(Wake::News));
+        }
+        if !self.outbox.is_empty() {
+            if let Poll::Ready(writable) = self.stream.poll_write_ready(context) {
+                return Poll::Ready(writable.map(|()| Wake::Writable));
+            }
+        } else if self.behind {
+            // A socket that always has more would keep this thread to itself.
+            if std::mem::replace(yielded, true) {
+                return Poll::Ready(Ok(Wake::Turn));
+            }
+            context.waker().wake_by_ref();
+        } else if self.postponed.is_none()
+            && let Poll::Ready(count) = scratch::poll_read(&mut self.stream, context)
+        {
+            return Poll::Ready(count.map(Wake::Received));
+        }
+        timer.poll(context).map(|()| Ok(Wake::Due))
+    }
+
+    /// When this connection is to be looked at even if nothing happens.
+    fn due(&self) -> Instant {
+        if !self.outbox.is_empty() {
+            self.outbox.deadline()
+        } else if self.pinged {
+            self.heard + SILENT_AFTER
+        } else {
+            self.heard + PING_AFTER
+        }
+    }
+
+    fn on_due(&mut self) -> Result<(), Ended> {
+        if Instant::now() < self.due() {
+            return Ok(());
+        }
+        if !self.outbox.is_empty() {
+            return Err(Ended::Unread);
+        }
+        if self.pinged {
+            return Err(Ended::Silent);
+        }
+        self.pinged = true;
+        self.with_out(|peer, buffers| peer.session.ping(buffers.out).map_err(write_failed))
+    }
+
+    fn lives(&mut self) {
+        (self.heard, self.pinged) = (Instant::now(), false);
+    }
+
+    /// Sends what others have for this connection, and the head if it changed.
+    fn on_news(
+        &mut self,
+        shared: &Shared,
+        head: &mut watch::Receiver<Arc<Announcement>>,
+        shutdown: &watch::Receiver<bool>,
+    ) -> Result<(), Ended> {
+        if *shutdown.borrow() {
+            // What was admitted is answered, even if the peer reads slowly.
+            self.deliver(usize::MAX)?;
+            return Err(Ended::Shutdown);
+        }
+        self.on_deliveries(&shared.driver)?;
+        // The sender lives as long as the node.
+        if self.outbox.is_empty() && head.has_changed().is_ok_and(|changed| changed) {
+            let announcement = Arc::clone(&head.borrow_and_update());
+            self.on_head(shared, &announcement)?;
+        }
+        Ok(())
     }
 
     /// Lends the thread's buffers, and sends what was put into `out`.
@@ -188,15 +283,9 @@ impl Peer {
         })
     }
 
-    /// Reads once from the socket; says whether anything came.
-    fn on_readable(&mut self, driver: &Driver) -> Result<bool, Ended> {
+    /// Goes on with bytes that this wake-up put into the thread's read buffer.
+    fn on_readable(&mut self, driver: &Driver, count: usize) -> Result<(), Ended> {
         scratch::with(|Scratch { read, requests, workspace, items, message, out }| {
-            let count = match self.stream.try_read(read) {
-                Ok(0) => return Err(Ended::Closed),
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(error) => return Err(error.into()),
-            };
             let fresh = read.get_mut(..count).unwrap_or_default();
             let mut buffers = Buffers { workspace, items, message, out };
             let result = if self.received.is_empty() {
@@ -208,7 +297,7 @@ impl Peer {
                 self.take_received(driver, requests, &mut buffers)
             };
             self.send(buffers.out)?;
-            result.map(|()| true)
+            result
         })
     }
 
@@ -469,8 +558,8 @@ impl Peer {
     }
 
     /// Tells the peer why, as far as it still listens.
-    async fn farewell(mut self, reason: Reason) {
-        let mut last = self.outbox.into_bytes();
+    async fn farewell(mut self: Box<Self>, reason: Reason) {
+        let mut last = self.outbox.take_bytes();
         if self.session.disconnect(reason, &mut last).is_ok() {
             let write = tokio::io::AsyncWriteExt::write_all(&mut self.stream, &last);
             drop(tokio::time::timeout(FAREWELL, write).await);

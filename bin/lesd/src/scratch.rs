@@ -1,8 +1,17 @@
 //! Buffers of a thread. Connections own none while they are idle.
 
-use std::cell::RefCell;
+use std::{
+    cell::RefCell,
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
 
 use rlpx::Workspace;
+use tokio::{
+    io::{AsyncRead as _, ReadBuf},
+    net::TcpStream,
+};
 
 /// Bytes read from a socket at once.
 pub(crate) const READ_BYTES: usize = 64 * 1024;
@@ -45,5 +54,18 @@ pub(crate) fn with<R>(work: impl FnOnce(&mut Scratch) -> R) -> R {
             buffer.shrink_to(KEPT_BYTES);
         }
         work(scratch)
+    })
+}
+
+/// Reads once from a socket into this thread's read buffer; says how many bytes. They stay there
+/// until the task waits: another one may then run on this thread.
+pub(crate) fn poll_read(
+    stream: &mut TcpStream,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    SCRATCH.with_borrow_mut(|scratch| {
+        let mut buffer = ReadBuf::new(&mut scratch.read);
+        ready!(Pin::new(stream).poll_read(context, &mut buffer))?;
+        Poll::Ready(Ok(buffer.filled().len()))
     })
 }

@@ -34,51 +34,74 @@ const STATUS_LIMIT: usize = 128 * 1024;
 
 /// Serves one accepted socket to its end.
 pub(crate) async fn serve(
-    mut stream: TcpStream,
+    stream: TcpStream,
     address: SocketAddr,
     permit: Permit,
     shared: Arc<Shared>,
     shutdown: watch::Receiver<bool>,
 ) {
-    // Boxed: the buffers of the handshake do not stay part of an idle connection.
-    let greeted = match Box::pin(handshake::greet(&mut stream, &shared.key)).await {
+    // Boxed: what only the handshake needs does not stay part of an idle connection.
+    let Some(client) = Box::pin(enter(stream, address, permit, &shared)).await else { return };
+    let Client { peer, seat, name, id, may_log, _registration } = client;
+    let ended = peer.run(&shared, shutdown).await;
+    drop(seat);
+    if ended.is_fault() {
+        if shared.may_log(address, "ended") {
+            warn!(%address, id = %short(&id), client = %name, reason = %ended, "Light client dropped");
+        }
+    } else if may_log {
+        info!(%address, id = %short(&id), client = %name, reason = %ended, "Light client gone");
+    }
+}
+
+/// A client that is served.
+struct Client {
+    peer: Box<Peer>,
+    seat: Seat,
+    name: String,
+    id: NodeId,
+    /// Whether its coming was logged.
+    may_log: bool,
+    _registration: Registration,
+}
+
+/// From a socket to a client that is served.
+async fn enter(
+    mut stream: TcpStream,
+    address: SocketAddr,
+    permit: Permit,
+    shared: &Arc<Shared>,
+) -> Option<Client> {
+    let greeted = match handshake::greet(&mut stream, &shared.key).await {
         Ok(greeted) => greeted,
         Err(failed) => {
             drop(permit);
             if shared.may_log(address, "handshake") {
                 debug!(%address, reason = %failed, "Handshake failed");
             }
-            return;
+            return None;
         }
     };
     let id = *greeted.session.remote();
-    let client = greeted.client.clone();
-    let welcomed = Box::pin(welcome(stream, address, greeted, &shared)).await;
+    let name = greeted.client.clone();
+    let welcomed = welcome(stream, address, greeted, shared).await;
     drop(permit);
     let (peer, seat, _registration, version) = match welcomed {
         Ok(welcomed) => welcomed,
         Err(refused) => {
             if shared.may_log(address, "refused") {
                 let id = short(&id);
-                info!(%address, %id, %client, reason = %refused, "Light client refused");
+                info!(%address, %id, client = %name, reason = %refused, "Light client refused");
             }
-            return;
+            return None;
         }
     };
     let may_log = shared.may_log(address, "connected");
     if may_log {
         let id = short(&id);
-        info!(%address, %id, %client, les = version.number(), "Light client connected");
+        info!(%address, %id, client = %name, les = version.number(), "Light client connected");
     }
-    let ended = peer.run(&shared, shutdown).await;
-    drop(seat);
-    if ended.is_fault() {
-        if shared.may_log(address, "ended") {
-            warn!(%address, id = %short(&id), reason = %ended, "Light client dropped");
-        }
-    } else if may_log {
-        info!(%address, id = %short(&id), reason = %ended, "Light client gone");
-    }
+    Some(Client { peer, seat, name, id, may_log, _registration })
 }
 
 /// The first half of a node id's hash, as go-ethereum logs it.
@@ -205,7 +228,7 @@ impl Hall {
     }
 }
 
-type Welcomed = (Peer, Seat, Registration, Version);
+type Welcomed = (Box<Peer>, Seat, Registration, Version);
 
 async fn welcome(
     stream: TcpStream,
