@@ -14,6 +14,7 @@ mod pipeline;
 mod refusal;
 mod rules;
 mod seal;
+mod segment;
 
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ pub use self::{
     pipeline::{ImportSummary, Progress},
     refusal::{Refusal, RefusedBlock},
     seal::SealCaches,
+    segment::{ImportedSegment, SegmentError},
 };
 use crate::{
     Backend as _, BackendError, BlockToExecute, ExecutedBlock, Outcome, Snapshot, Store,
@@ -103,19 +105,16 @@ impl Importer {
     fn process(&mut self, prepared: Prepared) -> Result<Imported, ImportError> {
         let hash = prepared.block.hash;
         let snapshot = self.store.snapshot();
-        let total_difficulty = match snapshot.total_difficulty(&hash)? {
-            Some(total_difficulty) => {
-                self.choose_heavier(&*snapshot, &prepared.block, total_difficulty)?;
-                return Ok(Imported::Known);
-            }
+        let number = prepared.block.header.number;
+        let (imported, total_difficulty) = match finished(&*snapshot, &hash, number)? {
+            Some(total_difficulty) => (Imported::Known, total_difficulty),
             None => {
-                let number = prepared.block.header.number;
-                self.execute(&*snapshot, &prepared)
-                    .map_err(|reason| import_error(number, hash, reason))?
+                let executed = self.execute(&*snapshot, &prepared);
+                (Imported::New, executed.map_err(|reason| import_error(number, hash, reason))?)
             }
         };
         self.choose_heavier(&*snapshot, &prepared.block, total_difficulty)?;
-        Ok(Imported::New)
+        Ok(imported)
     }
 
     /// Checks and executes a block that is not stored, stores it, gives its total difficulty.
@@ -144,7 +143,7 @@ impl Importer {
             .senders()
             .as_ref()
             .map_err(|(index, error)| Refusal::Sender { index: *index, error: *error })?;
-        let mut state = self.store.working_state(&header.parent_hash)?;
+        let mut state = self.store.working_state(&header.parent_hash).map_err(too_old)?;
         let outcome = execute_block(
             &prepared.rules,
             &BlockToExecute {
@@ -211,6 +210,26 @@ impl Importer {
     fn is_merged(&self, header: &Header) -> bool {
         self.spec.position(header).merged
     }
+}
+
+/// The total difficulty of a block that need not be executed: a canonical one, or one whose state
+/// is kept. A block of an old side chain is stored without its state, and is executed again.
+fn finished(
+    snapshot: &dyn Snapshot,
+    hash: &B256,
+    number: u64,
+) -> Result<Option<U256>, BackendError> {
+    let Some(total_difficulty) = snapshot.total_difficulty(hash)? else { return Ok(None) };
+    let finished =
+        snapshot.canonical_hash(number)? == Some(*hash) || snapshot.state(hash)?.is_some();
+    Ok(finished.then_some(total_difficulty))
+}
+
+fn too_old(error: BackendError) -> Refusal {
+    if let BackendError::StateNotKept(parent) = error {
+        return Refusal::TooOld(parent);
+    }
+    Refusal::Backend(error)
 }
 
 /// A failing store is not the block's fault.

@@ -25,8 +25,9 @@ pub use execute::{
     execute_block,
 };
 pub use import::{
-    Block, BlockDecodeError, BodyRoots, FileError, ImportError, ImportSummary, Imported, Importer,
-    MAX_BLOCK_BYTES, Progress, Refusal, RefusedBlock, SealCaches,
+    Block, BlockDecodeError, BodyRoots, FileError, ImportError, ImportSummary, Imported,
+    ImportedSegment, Importer, MAX_BLOCK_BYTES, Progress, Refusal, RefusedBlock, SealCaches,
+    SegmentError,
 };
 pub use senders::{SenderError, recover_senders};
 pub use state::{Account, AccountChange, AccountInfo, StateChanges, WorkingState};

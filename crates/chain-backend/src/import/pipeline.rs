@@ -14,7 +14,10 @@ use std::{
 use alloy_primitives::{Address, B256};
 use consensus::ChainSpec;
 
-use super::{Block, FileError, ImportError, Imported, Importer, file::BlockReader, rules_at};
+use super::{
+    Block, FileError, ImportError, Imported, Importer, SegmentError, file::BlockReader, rules_at,
+    segment::ImportedSegment,
+};
 use crate::{Backend as _, ExecutionRules, SenderError, Store, recover_senders};
 
 /// Blocks that are prepared ahead of the one that executes. Recovery takes longer than execution,
@@ -41,6 +44,13 @@ pub struct Progress {
     pub read: u64,
     /// Bytes of the file.
     pub file_bytes: u64,
+}
+
+impl Progress {
+    const fn none(file_bytes: u64) -> Self {
+        let hash = B256::ZERO;
+        Self { number: 0, hash, blocks: 0, known: 0, transactions: 0, gas: 0, read: 0, file_bytes }
+    }
 }
 
 /// How an import of a file ended.
@@ -87,16 +97,7 @@ impl Importer {
     ) -> Result<ImportSummary, ImportError> {
         let reader = BlockReader::open(path)?;
         let (spec, store) = (Arc::clone(&self.spec), Arc::clone(&self.store));
-        let mut progress = Progress {
-            number: 0,
-            hash: B256::ZERO,
-            blocks: 0,
-            known: 0,
-            transactions: 0,
-            gas: 0,
-            read: 0,
-            file_bytes: reader.file_bytes,
-        };
+        let mut progress = Progress::none(reader.file_bytes);
         let result = thread::scope(|scope| {
             let (sender, prepared) = sync_channel(LOOK_AHEAD);
             scope.spawn(move || prepare_all(reader, &spec, &store, &sender));
@@ -109,6 +110,46 @@ impl Importer {
         }
         let stopped = result?;
         Ok(ImportSummary { last: seen.then_some(progress), stopped })
+    }
+
+    /// Imports blocks that stand on each other. Between two blocks `stop` is looked at: once it is
+    /// set, the call ends and leaves the rest.
+    pub fn import_segment(
+        &mut self,
+        blocks: Vec<Block>,
+        stop: &AtomicBool,
+    ) -> Result<ImportedSegment, Box<SegmentError>> {
+        let old_head = self.store.head();
+        let (spec, store) = (Arc::clone(&self.spec), Arc::clone(&self.store));
+        let mut progress = Progress::none(0);
+        let mut result = thread::scope(|scope| {
+            let (sender, prepared) = sync_channel(LOOK_AHEAD);
+            // A short segment fits into the queue: no thread is needed to fill it.
+            if blocks.len() <= 1 {
+                prepare_segment(blocks, &spec, &store, &sender);
+                drop(sender);
+            } else {
+                scope.spawn(move || prepare_segment(blocks, &spec, &store, &sender));
+            }
+            self.consume(prepared, stop, &mut progress, &mut |_| ())
+        });
+        if progress.blocks + progress.known > 0 {
+            let chosen = self.choose_last(&progress.hash);
+            result = result.and_then(|stopped| Ok(chosen.map(|()| stopped)?));
+        }
+        let segment = ImportedSegment {
+            old_head,
+            new_head: self.store.head(),
+            blocks: progress.blocks,
+            known: progress.known,
+            transactions: progress.transactions,
+            gas: progress.gas,
+            stopped: matches!(result, Ok(true)),
+        };
+        match result {
+            Ok(_) => Ok(segment),
+            Err(error) => Err(Box::new(SegmentError { before: segment, error })),
+        }
     }
 
     /// Imports prepared blocks until there are no more; says whether it was stopped.
@@ -155,15 +196,7 @@ fn prepare_all(mut reader: BlockReader, spec: &ChainSpec, store: &Store, out: &S
         let step = match reader.next() {
             Ok(None) => return,
             Ok(Some(bytes)) => Block::decode(&bytes)
-                .map(|block| {
-                    let prepared = Prepared::new(spec, block);
-                    let known = store.snapshot().block_number(&prepared.block.hash);
-                    // A failing read is met again, and reported, when the block's turn comes.
-                    if !matches!(known, Ok(Some(_))) {
-                        prepared.senders();
-                    }
-                    (prepared, reader.consumed())
-                })
+                .map(|block| (prepare(block, spec, store), reader.consumed()))
                 .map_err(|error| FileError::Malformed { offset, error }),
             Err(error) => Err(error),
         };
@@ -172,4 +205,23 @@ fn prepare_all(mut reader: BlockReader, spec: &ChainSpec, store: &Store, out: &S
             return;
         }
     }
+}
+
+/// The same with blocks that are in memory.
+fn prepare_segment(blocks: Vec<Block>, spec: &ChainSpec, store: &Store, out: &SyncSender<Step>) {
+    for block in blocks {
+        if out.send(Ok((prepare(block, spec, store), 0))).is_err() {
+            return;
+        }
+    }
+}
+
+fn prepare(block: Block, spec: &ChainSpec, store: &Store) -> Prepared {
+    let prepared = Prepared::new(spec, block);
+    let known = store.snapshot().block_number(&prepared.block.hash);
+    // A failing read is met again, and reported, when the block's turn comes.
+    if !matches!(known, Ok(Some(_))) {
+        prepared.senders();
+    }
+    prepared
 }

@@ -24,6 +24,10 @@ pub enum Refusal {
     /// It stands on no block that is stored.
     #[error("its parent {0} is not known")]
     UnknownParent(B256),
+    /// It stands on a block whose state is no longer kept: its chain leaves ours too far back. It
+    /// may be valid.
+    #[error("the state after its parent {0} is not kept")]
+    TooOld(B256),
     /// A field of the header does not follow from its parent.
     #[error(transparent)]
     Header(#[from] HeaderError),
