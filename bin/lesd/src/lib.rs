@@ -7,6 +7,7 @@
 mod announce;
 pub mod args;
 pub mod bundled;
+mod chain_writer;
 mod chatter;
 pub mod clock;
 pub mod commands;
@@ -26,10 +27,12 @@ mod outbox;
 mod peer;
 mod readers;
 mod scratch;
+mod segment_line;
 mod serve;
 mod session;
 pub mod settings;
 mod status;
 
+pub use chain_writer::{ChainWriter, HeadListener, NewHead, WriteError, WriterThread};
 pub use node::{Handle, Node, Parts, StartError};
 pub use serve::NO_RELAY;

@@ -10,11 +10,11 @@ use tokio::{
     net::{TcpListener, UdpSocket},
     signal::unix::{SignalKind, signal},
 };
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::{Failure, import, settings};
 use crate::{
-    Node, Parts,
+    ChainWriter, Handle, HeadListener, Node, Parts,
     args::NodeArgs,
     bundled,
     config::Config,
@@ -122,11 +122,23 @@ async fn serve(
     let stop = stop_signal()?;
     introduce(&node, network_id, is_bundled, directory);
     let builder = helper_tries::Builder::start(Arc::clone(&chain.store))?;
+    let listeners = vec![announcer(node.handle()), builder.waker()];
+    let (_writer, writer_thread) = ChainWriter::start(&chain, config.fake_pow, listeners)?;
     node.run(stop).await?;
+    drop(writer_thread);
     drop(builder);
     chain.store.flush()?;
     info!("Stopped");
     Ok(())
+}
+
+/// Tells light clients of every new head.
+fn announcer(handle: Handle) -> HeadListener {
+    Box::new(move |_| {
+        if let Err(error) = handle.head_changed() {
+            error!(%error, "Cannot announce the new head");
+        }
+    })
 }
 
 fn port_error(kind: &str, address: SocketAddr, error: &std::io::Error) -> Failure {

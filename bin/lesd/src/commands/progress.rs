@@ -4,12 +4,11 @@ use std::{io::IsTerminal as _, path::Path, time::Duration};
 
 use chain_backend::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
-use tracing::info;
 
-use crate::clock::Clock;
-
-/// Time between two lines (go-ethereum's).
-const INTERVAL: Duration = Duration::from_secs(8);
+use crate::{
+    clock::Clock,
+    segment_line::{INTERVAL, SegmentLine},
+};
 
 /// Reports an import.
 #[derive(Debug)]
@@ -66,20 +65,14 @@ impl Reporter {
 
     fn line(&mut self, progress: &Progress) {
         let now = self.elapsed();
-        let elapsed = now.saturating_sub(self.last.at);
-        let gas = progress.gas.saturating_sub(self.last.gas);
-        let mgas_per_second = rate(gas, elapsed);
-        info!(
-            number = progress.number,
-            hash = %progress.hash,
-            blocks = progress.blocks.saturating_sub(self.last.blocks),
-            known = progress.known,
-            txs = progress.transactions.saturating_sub(self.last.transactions),
-            mgas = %format!("{:.3}", thousandths(gas)),
-            elapsed = %format!("{:.3}s", elapsed.as_secs_f64()),
-            mgasps = %format!("{mgas_per_second:.3}"),
-            "Imported new chain segment"
-        );
+        SegmentLine {
+            blocks: progress.blocks.saturating_sub(self.last.blocks),
+            known: progress.known,
+            transactions: progress.transactions.saturating_sub(self.last.transactions),
+            gas: progress.gas.saturating_sub(self.last.gas),
+            elapsed: now.saturating_sub(self.last.at),
+        }
+        .log(progress.number, &progress.hash);
         self.last = Shown {
             at: now,
             blocks: progress.blocks,
@@ -87,14 +80,4 @@ impl Reporter {
             gas: progress.gas,
         };
     }
-}
-
-/// Millions of gas, to three places.
-fn thousandths(gas: u64) -> f64 {
-    f64::from(u32::try_from(gas / 1000).unwrap_or(u32::MAX)) / 1000.0
-}
-
-fn rate(gas: u64, elapsed: Duration) -> f64 {
-    let seconds = elapsed.as_secs_f64();
-    if seconds > 0.0 { thousandths(gas) / seconds } else { 0.0 }
 }
