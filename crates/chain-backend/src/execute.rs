@@ -9,7 +9,8 @@ mod machine;
 mod requests;
 
 use alloy_consensus::{
-    EthereumTxEnvelope, Header, ReceiptEnvelope, Transaction as _, TxEip4844, Typed2718 as _,
+    Eip658Value, EthereumTxEnvelope, Header, Receipt, ReceiptEnvelope, Transaction as _, TxEip4844,
+    TxType, Typed2718 as _,
 };
 use alloy_eips::{eip4895::Withdrawal, eip7840::BlobParams};
 use alloy_primitives::{Address, B256, Bloom};
@@ -80,6 +81,16 @@ pub struct Outcome {
     pub requests_hash: Option<B256>,
 }
 
+/// A transaction that may not be where it stands in a block.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("transaction {index}: {reason}")]
+pub struct RefusedTransaction {
+    /// Position in the block, from 0.
+    pub index: usize,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
 /// Why a block cannot be executed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -88,13 +99,8 @@ pub enum ExecutionError {
     #[error(transparent)]
     Backend(#[from] BackendError),
     /// A transaction may not be in this block.
-    #[error("transaction {index}: {reason}")]
-    Transaction {
-        /// Position in the block, from 0.
-        index: usize,
-        /// What is wrong with it.
-        reason: String,
-    },
+    #[error(transparent)]
+    Transaction(#[from] RefusedTransaction),
     /// A system contract is absent where it must be there, or its call failed.
     #[error("system call to {contract}: {reason}")]
     SystemCall {
@@ -116,6 +122,35 @@ pub fn execute_block(
     state: &mut dyn WorkingState,
     ancestors: &mut AncestorHashes<'_>,
 ) -> Result<Outcome, ExecutionError> {
+    execute(rules, block, state, ancestors, &mut |refused| Err(refused.into()))
+}
+
+/// As [`execute_block`], but leaves out transactions that cannot be executed where they stand, as
+/// if the block did not hold them. Which these are comes with the outcome.
+pub(crate) fn execute_candidates(
+    rules: &ExecutionRules,
+    block: &BlockToExecute<'_>,
+    state: &mut dyn WorkingState,
+    ancestors: &mut AncestorHashes<'_>,
+) -> Result<(Outcome, Vec<RefusedTransaction>), ExecutionError> {
+    let mut left_out = Vec::new();
+    let outcome = execute(rules, block, state, ancestors, &mut |refused| {
+        left_out.push(refused);
+        Ok(())
+    })?;
+    Ok((outcome, left_out))
+}
+
+/// Decides whether a block goes on without a transaction that cannot be executed.
+type OnRefused<'a> = dyn FnMut(RefusedTransaction) -> Result<(), ExecutionError> + 'a;
+
+fn execute(
+    rules: &ExecutionRules,
+    block: &BlockToExecute<'_>,
+    state: &mut dyn WorkingState,
+    ancestors: &mut AncestorHashes<'_>,
+    on_refused: &mut OnRefused<'_>,
+) -> Result<Outcome, ExecutionError> {
     let mut accounts = BlockState::new(state, ancestors, rules.fork);
     if rules.dao_drain {
         balances::drain_dao(&mut accounts)?;
@@ -129,7 +164,19 @@ pub fn execute_block(
     if rules.since(Fork::Prague) {
         requests::store_parent_hash(&mut machine, block.header.parent_hash)?;
     }
-    let mut outcome = execute_transactions(rules, block, &mut machine)?;
+    let mut outcome = Outcome {
+        receipts: Vec::with_capacity(block.transactions.len()),
+        gas_used: 0,
+        bloom: Bloom::ZERO,
+        blob_gas_used: 0,
+        requests_hash: None,
+    };
+    for index in 0..block.transactions.len() {
+        match execute_transaction(rules, block, &mut machine, index, &mut outcome) {
+            Err(ExecutionError::Transaction(refused)) => on_refused(refused)?,
+            executed => executed?,
+        }
+    }
     if rules.since(Fork::Prague) {
         let hash = requests::collect(&mut machine, rules.deposit_contract, &outcome.receipts)?;
         outcome.requests_hash = Some(hash);
@@ -141,43 +188,47 @@ pub fn execute_block(
     Ok(outcome)
 }
 
-fn execute_transactions(
+/// Executes one transaction and adds what it did to `outcome`, which it leaves alone on failure.
+fn execute_transaction(
     rules: &ExecutionRules,
     block: &BlockToExecute<'_>,
     machine: &mut Machine<'_>,
-) -> Result<Outcome, ExecutionError> {
-    let mut outcome = Outcome {
-        receipts: Vec::with_capacity(block.transactions.len()),
-        gas_used: 0,
-        bloom: Bloom::ZERO,
-        blob_gas_used: 0,
-        requests_hash: None,
+    index: usize,
+    outcome: &mut Outcome,
+) -> Result<(), ExecutionError> {
+    let refuse = |reason: String| RefusedTransaction { index, reason };
+    let (Some(transaction), Some(sender)) =
+        (block.transactions.get(index), block.senders.get(index))
+    else {
+        return Err(refuse("it has no sender".to_owned()).into());
     };
-    for (index, (transaction, sender)) in block.transactions.iter().zip(block.senders).enumerate() {
-        let refuse = |reason: String| ExecutionError::Transaction { index, reason };
-        let left = block.header.gas_limit.saturating_sub(outcome.gas_used);
-        if transaction.gas_limit() > left {
-            let limit = transaction.gas_limit();
-            return Err(refuse(format!("gas limit {limit} is above the {left} left in the block")));
-        }
-        let blob_gas = transaction.blob_gas_used().unwrap_or_default();
-        outcome.blob_gas_used = outcome.blob_gas_used.saturating_add(blob_gas);
-        let most = rules.blobs.map_or(0, |blobs| blobs.max_blob_gas_per_block());
-        if outcome.blob_gas_used > most {
-            let used = outcome.blob_gas_used;
-            return Err(refuse(format!("blob gas {used} is above the block's limit of {most}")));
-        }
-        let result = machine.transact(transaction, *sender, index)?;
-        outcome.gas_used = outcome.gas_used.saturating_add(result.gas_used);
-        let status = if rules.since(Fork::Byzantium) {
-            alloy_consensus::Eip658Value::Eip658(result.success)
-        } else {
-            alloy_consensus::Eip658Value::PostState(machine.state_mut().root()?)
-        };
-        let receipt = machine::receipt(transaction.ty(), status, outcome.gas_used, result.logs)
-            .ok_or_else(|| refuse(format!("type {} has no receipt", transaction.ty())))?;
-        outcome.bloom |= *receipt.logs_bloom();
-        outcome.receipts.push(receipt);
+    let left = block.header.gas_limit.saturating_sub(outcome.gas_used);
+    if transaction.gas_limit() > left {
+        let limit = transaction.gas_limit();
+        let reason = format!("gas limit {limit} is above the {left} left in the block");
+        return Err(refuse(reason).into());
     }
-    Ok(outcome)
+    let blob_gas = transaction.blob_gas_used().unwrap_or_default();
+    let blob_gas_used = outcome.blob_gas_used.saturating_add(blob_gas);
+    let most = rules.blobs.map_or(0, |blobs| blobs.max_blob_gas_per_block());
+    if blob_gas_used > most {
+        let reason = format!("blob gas {blob_gas_used} is above the block's limit of {most}");
+        return Err(refuse(reason).into());
+    }
+    // Before anything is executed: what has no receipt must leave no trace.
+    let kind = TxType::try_from(transaction.ty())
+        .map_err(|_| refuse(format!("type {} has no receipt", transaction.ty())))?;
+    let result = machine.transact(transaction, *sender, index)?;
+    outcome.blob_gas_used = blob_gas_used;
+    outcome.gas_used = outcome.gas_used.saturating_add(result.gas_used);
+    let status = if rules.since(Fork::Byzantium) {
+        Eip658Value::Eip658(result.success)
+    } else {
+        Eip658Value::PostState(machine.state_mut().root()?)
+    };
+    let receipt = Receipt { status, cumulative_gas_used: outcome.gas_used, logs: result.logs };
+    let receipt = ReceiptEnvelope::from_typed(kind, receipt.with_bloom());
+    outcome.bloom |= *receipt.logs_bloom();
+    outcome.receipts.push(receipt);
+    Ok(())
 }

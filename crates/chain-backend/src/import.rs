@@ -81,10 +81,6 @@ impl Importer {
         self.seals
     }
 
-    pub(crate) fn seals(&self) -> &SealCaches {
-        &self.seals
-    }
-
     /// Imports one block from its RLP, and makes it the head if the fork choice says so.
     pub fn import_rlp(&mut self, bytes: &[u8]) -> Result<Imported, ImportError> {
         let block =

@@ -4,6 +4,7 @@
 #![deny(unsafe_code)]
 
 mod backend;
+mod block_builder;
 mod bloom_bits;
 mod chain_builder;
 mod error;
@@ -18,11 +19,12 @@ mod store;
 pub use backend::{
     Backend, Checkpoint, Head, HelperTrieKind, ReadHint, Snapshot, StateSnapshot, TransactionLookup,
 };
-pub use chain_builder::{BuildError, ChainBuilder, Draft};
+pub use block_builder::{BlockBuilder, BuildError, BuiltBlock, Draft, LeftOut};
+pub use chain_builder::{ChainBuilder, ExtendError};
 pub use error::BackendError;
 pub use execute::{
-    AncestorHashes, BlockToExecute, ExecutionError, ExecutionRules, Outcome, Transaction,
-    execute_block,
+    AncestorHashes, BlockToExecute, ExecutionError, ExecutionRules, Outcome, RefusedTransaction,
+    Transaction, execute_block,
 };
 pub use import::{
     Block, BlockDecodeError, BodyRoots, FileError, ImportError, ImportSummary, Imported,

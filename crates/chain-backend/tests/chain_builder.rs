@@ -3,13 +3,13 @@
 
 use std::sync::{Arc, atomic::AtomicBool};
 
-use alloy_consensus::{SignableTransaction as _, TxLegacy};
+use alloy_consensus::{SignableTransaction as _, Transaction as _, TxLegacy};
 use alloy_eips::eip4895::Withdrawal;
 use alloy_genesis::GenesisAccount;
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, keccak256};
 use chain_backend::{
-    Backend as _, BuildError, ChainBuilder, Draft, Importer, SealCaches, Store, StoreOptions,
-    Transaction,
+    Backend as _, Block, BlockBuilder, BuildError, ChainBuilder, Draft, ExtendError, Imported,
+    Importer, SealCaches, Store, StoreOptions, Transaction,
 };
 use consensus::{ChainSpec, Genesis};
 use secp256k1::{Message, SecretKey, ecdsa::RecoverableSignature};
@@ -60,11 +60,15 @@ fn store(genesis: &Genesis) -> (TempDir, Arc<Store>, Arc<ChainSpec>) {
 }
 
 fn transfer(nonce: u64) -> Transaction {
+    transfer_with(nonce, 21_000, 1337)
+}
+
+fn transfer_with(nonce: u64, gas_limit: u64, chain_id: u64) -> Transaction {
     let transaction = TxLegacy {
-        chain_id: Some(1337),
+        chain_id: Some(chain_id),
         nonce,
         gas_price: 10_000_000_000,
-        gas_limit: 21_000,
+        gas_limit,
         to: TxKind::Call(PAYEE),
         value: U256::from(ETHER),
         input: Bytes::new(),
@@ -151,7 +155,7 @@ fn a_transaction_that_cannot_be_included_is_an_error_and_leaves_the_chain_as_it_
     let mut builder =
         ChainBuilder::new(Arc::clone(&store), Arc::clone(&spec), importer(&store, &spec));
     let error = builder.extend(&store.head().hash, draft(1, vec![transfer(7)])).unwrap_err();
-    assert!(matches!(error, BuildError::Execution(_)), "{error}");
+    assert!(matches!(error, ExtendError::Build(BuildError::Execution(_))), "{error}");
     assert_eq!(store.head().number, 0);
     builder.extend(&store.head().hash, draft(1, vec![transfer(0)])).unwrap();
     assert_eq!(store.head().number, 1);
@@ -169,4 +173,55 @@ fn code_that_only_looks_like_a_delegation_is_executed_as_code() {
         // 0xef is no instruction: the call fails and takes its gas.
         assert_eq!(balance(&store, PAYEE), U256::ZERO, "{code}");
     }
+}
+
+/// Offers transfers with these nonces, whose gas limits are these, and says which are in the block.
+#[track_caller]
+fn candidates(gas_limit: u64, offered: &[(u64, u64)], expected: &[u64]) {
+    let genesis = genesis(&format!(r#"{{{LONDON}, "clique": {{"period": 0, "epoch": 2}}}}"#));
+    let (_directory, store, spec) = store(&genesis);
+    let mut builder =
+        BlockBuilder::new(Arc::clone(&store), Arc::clone(&spec)).with_signer(KEY, key_address());
+    let offered = offered.iter().map(|(nonce, gas)| transfer_with(*nonce, *gas, 1337)).collect();
+    let draft = Draft { gas_limit, ..draft(1, offered) };
+    let candidates = draft.transactions.len();
+    let built = builder.build_from(&store.head().hash, draft).unwrap();
+    assert_eq!(built.transactions + built.left_out.len(), candidates);
+    let block = Block::decode(&built.rlp).unwrap();
+    let nonces: Vec<_> = block.transactions.iter().map(|taken| taken.nonce()).collect();
+    assert_eq!(nonces, expected);
+    assert_eq!(importer(&store, &spec).import(block).unwrap(), Imported::New);
+    assert_eq!(store.head().number, 1);
+}
+
+#[test]
+fn a_candidate_that_cannot_be_executed_is_left_out_and_the_block_is_valid() {
+    const GAS: u64 = 21_000;
+    const LIMIT: u64 = 30_000_000;
+    candidates(LIMIT, &[], &[]);
+    candidates(LIMIT, &[(0, GAS), (1, GAS)], &[0, 1]);
+    candidates(LIMIT, &[(1, GAS), (0, GAS), (0, GAS), (2, GAS), (1, GAS)], &[0, 1]);
+    candidates(LIMIT, &[(0, LIMIT + 1), (0, GAS)], &[0]);
+    candidates(LIMIT, &[(0, GAS - 1), (0, GAS)], &[0]);
+    // The gas that is left decides, not the limit.
+    candidates(LIMIT, &[(0, GAS), (1, LIMIT), (1, LIMIT - GAS), (2, GAS)], &[0, 1, 2]);
+    // 10 ether are there: ten transfers of 1 ether leave nothing for gas.
+    let ten: Vec<_> = (0..10).map(|nonce| (nonce, GAS)).collect();
+    candidates(LIMIT, &ten, &[0, 1, 2, 3, 4, 5, 6, 7, 8]);
+}
+
+#[test]
+fn a_candidate_of_another_chain_or_without_a_sender_is_left_out() {
+    let genesis = genesis(&format!(r#"{{{LONDON}, "ethash": {{}}}}"#));
+    let (_directory, store, spec) = store(&genesis);
+    let mut builder = BlockBuilder::new(Arc::clone(&store), spec);
+    let foreign = transfer_with(0, 21_000, 2);
+    let Transaction::Legacy(signed) = transfer(0) else { panic!("a legacy transaction") };
+    let unsigned = Signature::new(U256::ZERO, signed.signature().s(), false);
+    let unsigned = Transaction::new_unhashed(signed.tx().clone().into(), unsigned);
+    let hashes: Vec<_> = [&foreign, &unsigned].map(|left_out| *left_out.tx_hash()).to_vec();
+    let draft = draft(1, vec![foreign, transfer(0), unsigned]);
+    let built = builder.build_from(&store.head().hash, draft).unwrap();
+    assert_eq!(built.transactions, 1);
+    assert_eq!(built.left_out.iter().map(|left_out| left_out.hash).collect::<Vec<_>>(), hashes);
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Once};
 
-use alloy_consensus::{Eip658Value, Receipt, ReceiptEnvelope, TxType, crypto};
+use alloy_consensus::crypto;
 use alloy_evm::FromRecoveredTx as _;
 use alloy_primitives::{Address, B256, Bytes, Log, TxKind, U256};
 use consensus::Fork;
@@ -20,7 +20,7 @@ use revm::{
 };
 
 use super::{
-    BlockToExecute, ExecutionError, ExecutionRules, Transaction,
+    BlockToExecute, ExecutionError, ExecutionRules, RefusedTransaction, Transaction,
     database::{BlockState, ReadError},
 };
 use crate::senders::recover;
@@ -76,7 +76,7 @@ impl<'a> Machine<'a> {
         let result = self.evm.transact_one(environment);
         let changed = self.evm.finalize();
         let result = result.map_err(|error| {
-            or_refused(error, |reason| ExecutionError::Transaction { index, reason })
+            or_refused(error, |reason| RefusedTransaction { index, reason }.into())
         })?;
         self.state_mut().commit(changed)?;
         Ok(Executed {
@@ -120,17 +120,6 @@ fn or_refused(
         return ExecutionError::Backend(error);
     }
     refused(error.to_string())
-}
-
-/// The receipt of a transaction of this type; `None` if the type is unknown.
-pub(super) fn receipt(
-    kind: u8,
-    status: Eip658Value,
-    cumulative_gas_used: u64,
-    logs: Vec<Log>,
-) -> Option<ReceiptEnvelope> {
-    let receipt = Receipt { status, cumulative_gas_used, logs };
-    Some(ReceiptEnvelope::from_typed(TxType::try_from(kind).ok()?, receipt.with_bloom()))
 }
 
 fn block_environment(rules: &ExecutionRules, block: &BlockToExecute<'_>) -> BlockEnv {

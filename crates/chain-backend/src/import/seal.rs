@@ -92,9 +92,11 @@ impl SealCaches {
         Ok(signers)
     }
 
+    /// Keeps who may sign after a block.
+    ///
     /// Drops what is farthest from the new entry when there are too many: an old side chain must
     /// not lose its newest set at once.
-    fn keep(&mut self, signers: Signers) {
+    pub(crate) fn keep(&mut self, signers: Signers) {
         let key = (signers.number(), signers.hash());
         self.signers.insert(key, signers);
         while self.signers.len() > KEPT_SIGNERS {
