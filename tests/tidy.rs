@@ -14,9 +14,10 @@ use std::{
 };
 
 /// Crates without socket, file, clock, lock, thread or `async`.
-const CORES: [&str; 10] = [
+const CORES: [&str; 11] = [
     "consensus",
     "discv4",
+    "eth-wire",
     "flow-control",
     "keccak",
     "les-engine",

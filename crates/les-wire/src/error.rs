@@ -43,6 +43,11 @@ pub enum Deed {
         /// Their sum, in bytes, up to and including the entry that crossed the limit.
         bytes: usize,
     },
+    /// More items than one message may carry.
+    TooManyItems {
+        /// How many it may.
+        most: usize,
+    },
 }
 
 impl std::fmt::Display for Deed {
@@ -59,6 +64,7 @@ impl std::fmt::Display for Deed {
             Self::UnknownCode(code) => write!(f, "{code:#04x} is not accepted"),
             Self::UnknownTransactionType(number) => write!(f, "has unknown type {number:#04x}"),
             Self::TooLarge { bytes } => write!(f, "has {bytes} bytes of keys and values"),
+            Self::TooManyItems { most } => write!(f, "has more than {most} items"),
         }
     }
 }

@@ -40,7 +40,12 @@ pub struct Items<'a, T> {
 
 impl<'a, T: Item<'a>> Items<'a, T> {
     /// Decodes the list that comes next, every item of it, and counts them.
-    pub(crate) fn read(
+    ///
+    /// Items beyond `limit` are no error: see [`Items::is_over_limit`].
+    ///
+    /// # Errors
+    /// Names the first item that is none.
+    pub fn read(
         fields: &mut Reader<'a>,
         field: &'static str,
         limit: usize,

@@ -8,6 +8,8 @@
 //! One deliberate difference: bytes behind the message's own list are refused, go-ethereum
 //! ignores them.
 //!
+//! The reader, the writer and the items that `eth` shares are public for `eth-wire`.
+//!
 //! This crate holds no state. It does not know sockets, compression, the chain, who may ask what,
 //! or what a request costs.
 #![forbid(unsafe_code)]
@@ -47,3 +49,4 @@ pub use status::{
     AnnounceType, Checkpoint, FlowControl, ForkId, Head, MAX_KEY_VALUE_BYTES, Status,
 };
 pub use transaction::Transaction;
+pub use writer::{write_list, write_list_head, write_string, write_u64, write_u256};

@@ -30,7 +30,11 @@ pub struct HeaderQuery {
 }
 
 impl HeaderQuery {
-    pub(crate) fn read(fields: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    /// Reads the walk that comes next.
+    ///
+    /// # Errors
+    /// Names the field and the deed.
+    pub fn read(fields: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let mut query = fields.list("query")?;
         let mut origin_field = query;
         let bytes = origin_field.string("origin")?;
@@ -54,7 +58,8 @@ impl HeaderQuery {
         Ok(read)
     }
 
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+    /// Appends its RLP.
+    pub fn write(&self, out: &mut Vec<u8>) {
         write_list(out, |out| {
             match self.origin {
                 HeaderOrigin::Hash(hash) => write_string(hash.as_slice(), out),

@@ -4,27 +4,27 @@ use alloy_primitives::U256;
 use alloy_rlp::{Encodable, Header};
 
 /// Appends an integer.
-pub(crate) fn write_u64(value: u64, out: &mut Vec<u8>) {
+pub fn write_u64(value: u64, out: &mut Vec<u8>) {
     value.encode(out);
 }
 
 /// Appends an integer.
-pub(crate) fn write_u256(value: &U256, out: &mut Vec<u8>) {
+pub fn write_u256(value: &U256, out: &mut Vec<u8>) {
     value.encode(out);
 }
 
 /// Appends a byte string.
-pub(crate) fn write_string(bytes: &[u8], out: &mut Vec<u8>) {
+pub fn write_string(bytes: &[u8], out: &mut Vec<u8>) {
     bytes.encode(out);
 }
 
 /// Appends the header of a list whose items take `payload_length` bytes.
-pub(crate) fn write_list_head(payload_length: usize, out: &mut Vec<u8>) {
+pub fn write_list_head(payload_length: usize, out: &mut Vec<u8>) {
     Header { list: true, payload_length }.encode(out);
 }
 
 /// Appends a list whose items are written by `items`.
-pub(crate) fn write_list(out: &mut Vec<u8>, items: impl FnOnce(&mut Vec<u8>)) {
+pub fn write_list(out: &mut Vec<u8>, items: impl FnOnce(&mut Vec<u8>)) {
     // Most lists here are short: one byte of header, filled in once the length is known.
     const SHORT: u8 = 0xc0;
     let start = out.len();
