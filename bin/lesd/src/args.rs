@@ -4,7 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{log::LogFormat, settings::Settings};
+use crate::{
+    dev::{DEFAULT_ACCOUNTS, MAX_ACCOUNTS},
+    log::LogFormat,
+    settings::Settings,
+};
 
 /// Serves Ethereum light clients over devp2p (LES/2 to LES/4).
 #[derive(Parser, Debug)]
@@ -20,7 +24,8 @@ pub struct Cli {
 pub enum Command {
     /// Serve light clients
     ///
-    /// Without --datadir a small bundled chain is served from a temporary directory.
+    /// With --dev it makes a chain of its own. Without --dev and --datadir a small bundled chain is
+    /// served from a temporary directory.
     Node(Box<NodeArgs>),
     /// Make a data directory for the chain of a go-ethereum genesis file
     ///
@@ -35,8 +40,10 @@ pub enum Command {
     /// Look into a data directory
     #[command(subcommand)]
     Db(DbCommand),
-    /// Print the genesis file of the bundled chain
-    Genesis,
+    /// Print the genesis file of the bundled chain, or with --dev of a development chain
+    ///
+    /// The keys of a development chain's accounts are public: everybody can spend what they hold.
+    Genesis(GenesisArgs),
     /// Print the settings of `lesd node` that result from file, environment and flags, as a file
     Config(Box<NodeArgs>),
 }
@@ -88,6 +95,22 @@ pub struct InitArgs {
     pub archive: bool,
     /// go-ethereum genesis file
     pub genesis: PathBuf,
+}
+
+/// `lesd genesis`.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct GenesisArgs {
+    /// Of the chain that `lesd node --dev` makes
+    #[arg(long)]
+    pub dev: bool,
+
+    /// Number of funded accounts
+    #[arg(
+        long = "dev.accounts", value_name = "N", requires = "dev",
+        default_value_t = DEFAULT_ACCOUNTS,
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_ACCOUNTS))
+    )]
+    pub accounts: u32,
 }
 
 /// `lesd import`.
@@ -168,5 +191,17 @@ mod tests {
         assert_eq!(args.settings.light_max_peers, Some(5));
         assert_eq!(args.settings.nodiscover, Some(true));
         assert!(args.settings.to_toml().contains("light.maxpeers = 5"), "{:?}", args.settings);
+    }
+    #[test]
+    fn a_development_genesis_has_from_1_to_100_accounts() {
+        let parses = |arguments: &[&str]| {
+            Cli::try_parse_from(["lesd", "genesis"].iter().chain(arguments)).is_ok()
+        };
+        assert!(parses(&[]) && parses(&["--dev"]));
+        assert!(parses(&["--dev", "--dev.accounts", "1"]));
+        assert!(parses(&["--dev", "--dev.accounts", "100"]));
+        assert!(!parses(&["--dev", "--dev.accounts", "0"]));
+        assert!(!parses(&["--dev", "--dev.accounts", "101"]));
+        assert!(!parses(&["--dev.accounts", "1"]), "of which chain?");
     }
 }

@@ -1,6 +1,6 @@
 //! The only place that reads a clock.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use flow_control::Time;
 
@@ -25,8 +25,13 @@ impl Clock {
     }
 }
 
-/// Seconds since 1970, for the validity windows of signed datagrams.
+/// Time since 1970, for what must agree with the clocks of others: timestamps of blocks.
 #[allow(clippy::disallowed_methods, reason = "the one place that reads wall time")]
+pub fn unix_time() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// Seconds since 1970, for the validity windows of signed datagrams.
 pub fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    unix_time().as_secs()
 }

@@ -1,8 +1,10 @@
 //! Settings after they were checked. Nothing behind this sees raw ones.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use crate::dev::{DEFAULT_PERIOD, DevConfig, MAX_ACCOUNTS, MAX_PERIOD, Period};
 use crate::settings::Settings;
 
 /// go-ethereum's port, so that operators need no new firewall rule.
@@ -39,8 +41,11 @@ impl std::fmt::Debug for KeySource {
 /// What `lesd node` runs with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Directory of the chain; `None` serves the bundled chain from a temporary one.
+    /// Directory of the chain; `None` serves the bundled chain from a temporary one, or makes the
+    /// development chain there.
     pub data_directory: Option<PathBuf>,
+    /// A chain that this process makes.
+    pub dev: Option<DevConfig>,
     /// Genesis file for a new data directory.
     pub genesis: Option<PathBuf>,
     /// Chain files to import first.
@@ -85,6 +90,38 @@ pub enum ConfigError {
     /// `--genesis` without a place to keep the chain.
     #[error("--genesis needs --datadir; without one, lesd serves its bundled chain")]
     GenesisWithoutDirectory,
+    /// A development chain has a genesis of its own and makes its own blocks.
+    #[error("--dev makes a chain of its own: leave --genesis and --import out")]
+    DevWithChain,
+    /// Said of a chain that is not made.
+    #[error("--dev.period and --dev.accounts need --dev")]
+    OptionWithoutDev,
+    /// Nobody would see a block.
+    #[error("dev.period must be at most {MAX_PERIOD} seconds")]
+    DevPeriod,
+    /// Nobody could send, or the list would be endless.
+    #[error("dev.accounts must be from 1 to {MAX_ACCOUNTS}")]
+    DevAccounts,
+}
+
+/// What was said of a development chain.
+fn dev(raw: &Settings) -> Result<Option<DevConfig>, ConfigError> {
+    if raw.dev != Some(true) {
+        let said = raw.dev_period.is_some() || raw.dev_accounts.is_some();
+        return if said { Err(ConfigError::OptionWithoutDev) } else { Ok(None) };
+    }
+    if raw.genesis.is_some() || raw.import.is_some() {
+        return Err(ConfigError::DevWithChain);
+    }
+    let period = raw.dev_period.unwrap_or(DEFAULT_PERIOD);
+    if period > MAX_PERIOD {
+        return Err(ConfigError::DevPeriod);
+    }
+    let accounts = raw.dev_accounts.map(|accounts| {
+        let accounts = NonZeroU32::new(accounts).filter(|accounts| accounts.get() <= MAX_ACCOUNTS);
+        accounts.ok_or(ConfigError::DevAccounts)
+    });
+    Ok(Some(DevConfig { period: Period::new(period), accounts: accounts.transpose()? }))
 }
 
 impl TryFrom<Settings> for Config {
@@ -103,13 +140,16 @@ impl TryFrom<Settings> for Config {
         if cache_mib == 0 || cache_mib > 1 << 20 {
             return Err(ConfigError::Cache);
         }
+        let dev = dev(&raw)?;
         if raw.datadir.is_none() && raw.import.is_some() {
             return Err(ConfigError::ImportWithoutDirectory);
         }
         if raw.datadir.is_none() && raw.genesis.is_some() {
             return Err(ConfigError::GenesisWithoutDirectory);
         }
-        let address = raw.addr.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        // Everybody who can reach a development chain can spend from its accounts.
+        let everywhere = if dev.is_some() { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
+        let address = raw.addr.unwrap_or(IpAddr::V4(everywhere));
         let key = match (raw.nodekeyhex, raw.nodekey) {
             (Some(hex), _) => KeySource::Hex(hex),
             (None, Some(path)) => KeySource::File(path),
@@ -117,6 +157,7 @@ impl TryFrom<Settings> for Config {
         };
         Ok(Self {
             data_directory: raw.datadir,
+            dev,
             genesis: raw.genesis,
             imports: raw.import.unwrap_or_default(),
             listen: SocketAddr::new(address, raw.port.unwrap_or(DEFAULT_PORT)),
@@ -157,6 +198,30 @@ mod tests {
         check(Settings { import, ..raw() }, Err(ConfigError::ImportWithoutDirectory));
         let genesis = Some(PathBuf::from("genesis.json"));
         check(Settings { genesis, ..raw() }, Err(ConfigError::GenesisWithoutDirectory));
+    }
+
+    #[test]
+    fn a_development_chain_is_said_completely_or_not_at_all() {
+        let raw = || Settings { dev: Some(true), ..Settings::default() };
+        check(raw(), Ok(30303));
+        check(Settings { dev_period: Some(0), dev_accounts: Some(100), ..raw() }, Ok(30303));
+        check(Settings { dev_period: Some(86_401), ..raw() }, Err(ConfigError::DevPeriod));
+        check(Settings { dev_accounts: Some(0), ..raw() }, Err(ConfigError::DevAccounts));
+        check(Settings { dev_accounts: Some(101), ..raw() }, Err(ConfigError::DevAccounts));
+        let genesis = Some(PathBuf::from("genesis.json"));
+        check(Settings { genesis, ..raw() }, Err(ConfigError::DevWithChain));
+        let off = Settings { dev: Some(false), dev_period: Some(1), ..Settings::default() };
+        check(off, Err(ConfigError::OptionWithoutDev));
+    }
+
+    #[test]
+    fn a_development_chain_is_reached_from_this_machine_only_unless_it_is_said() {
+        let address = |raw| Config::try_from(raw).unwrap().listen.ip();
+        let raw = || Settings { dev: Some(true), ..Settings::default() };
+        assert!(address(raw()).is_loopback());
+        let everywhere = Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        assert!(address(Settings { addr: everywhere, ..raw() }).is_unspecified());
+        assert!(address(Settings::default()).is_unspecified());
     }
 
     #[test]

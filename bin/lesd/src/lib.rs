@@ -13,6 +13,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod data_directory;
+pub mod dev;
 pub mod discovery;
 mod driver;
 mod ended;

@@ -25,7 +25,26 @@ pub struct Settings {
     #[arg(long, value_name = "FILE", env = "LESD_IMPORT", value_delimiter = ',')]
     pub import: Option<Vec<PathBuf>>,
 
-    /// Address to listen on
+    /// Make and seal a Clique chain, with funded accounts whose keys everybody knows; in --datadir,
+    /// or in a temporary directory that is gone afterwards
+    #[arg(
+        long, env = "LESD_DEV", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true"
+    )]
+    #[serde(rename = "dev.enable")]
+    pub dev: Option<bool>,
+
+    /// Seconds between blocks of --dev; 0 makes a block when a transaction comes [default: 5]
+    #[arg(long = "dev.period", value_name = "S", env = "LESD_DEV_PERIOD")]
+    #[serde(rename = "dev.period")]
+    pub dev_period: Option<u64>,
+
+    /// Funded accounts of --dev, 10000 ether each [default: 10]
+    #[arg(long = "dev.accounts", value_name = "N", env = "LESD_DEV_ACCOUNTS")]
+    #[serde(rename = "dev.accounts")]
+    pub dev_accounts: Option<u32>,
+
+    /// Address to listen on [default: all, with --dev 127.0.0.1]
     #[arg(long, value_name = "ADDRESS", env = "LESD_ADDR")]
     pub addr: Option<std::net::IpAddr>,
 
@@ -143,6 +162,9 @@ impl Settings {
             datadir: self.datadir.or(other.datadir),
             genesis: self.genesis.or(other.genesis),
             import: self.import.or(other.import),
+            dev: self.dev.or(other.dev),
+            dev_period: self.dev_period.or(other.dev_period),
+            dev_accounts: self.dev_accounts.or(other.dev_accounts),
             addr: self.addr.or(other.addr),
             port: self.port.or(other.port),
             discovery_port: self.discovery_port.or(other.discovery_port),
@@ -238,6 +260,8 @@ mod tests {
     fn what_is_printed_can_be_read_again() {
         let settings = Settings {
             port: Some(30303),
+            dev: Some(true),
+            dev_period: Some(0),
             light_max_peers: Some(5),
             log_format: Some(LogFormat::Json),
             ..Settings::default()

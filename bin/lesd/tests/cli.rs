@@ -108,6 +108,18 @@ fn what_cannot_be_used_is_refused_with_what_to_do() {
     fs::write(&unknown, text).unwrap();
     fails(&["init", "--datadir", &data, &unknown], &["unknown.json", "aloc"]);
     succeeds(&["init", "--datadir", &data, &genesis]);
+    let shanghai = directory.path("shanghai.json");
+    let text = fs::read_to_string(&genesis).unwrap();
+    fs::write(&shanghai, text.replacen("\"clique\"", "\"shanghaiTime\": 0, \"clique\"", 1))
+        .unwrap();
+    let fresh = directory.path("fresh");
+    fails(
+        &["node", "--datadir", &fresh, "--genesis", &shanghai],
+        &["config.shanghaiTime", "Clique"],
+    );
+    fails(&["node", "--dev", "--genesis", &genesis, "--datadir", &fresh], &["--dev", "--genesis"]);
+    fails(&["node", "--dev", "--datadir", &data], &["genesis"]);
+    fails(&["node", "--dev.period", "3"], &["need --dev"]);
     let other = fixture("chain/forks").join("genesis.json");
     let other = other.to_str().unwrap();
     fails(&["init", "--datadir", &data, other], &["genesis", "0xe0203db9"]);
@@ -242,4 +254,28 @@ fn the_bundled_chain_needs_nothing() {
     assert!(node.0.wait().unwrap().success());
     assert!(succeeds(&["genesis"]).contains("\"clique\""));
     assert!(succeeds(&["config", "--port", "7"]).contains("port = 7"));
+}
+
+#[test]
+fn a_development_chain_prints_its_accounts_and_writes_what_a_client_needs() {
+    let directory = Directory::new();
+    let data = directory.path("my chain");
+    let arguments =
+        ["node", "--dev", "--dev.period", "0", "--dev.accounts", "2", "--port", "0", "--datadir"];
+    let arguments: Vec<_> = arguments.into_iter().chain([data.as_str()]).collect();
+    let (mut node, enode) = start(&arguments);
+    assert!(enode.contains("@127.0.0.1:"), "{enode}");
+    node.signal("-TERM");
+    assert!(node.0.wait().unwrap().success());
+    let file = |name: &str| fs::read_to_string(format!("{data}/dev/{name}")).unwrap();
+    let printed = succeeds(&["genesis", "--dev", "--dev.accounts", "2"]);
+    assert_eq!(file("genesis.json"), printed);
+    assert!(printed.contains("70997970c51812dc3a010c7d01b50e0d17dc79c8"), "{printed}");
+    let key = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d\n";
+    assert_eq!((file("account-1.key").as_str(), file("password").as_str()), (key, "dev\n"));
+    assert!(!Path::new(&format!("{data}/dev/account-2.key")).exists());
+    fails(
+        &["node", "--dev", "--dev.accounts", "3", "--port", "0", "--datadir", &data],
+        &["with 2 accounts"],
+    );
 }

@@ -4,6 +4,7 @@ mod database;
 mod export;
 mod import;
 mod init;
+mod introduction;
 mod node;
 mod progress;
 
@@ -13,7 +14,7 @@ use clap::Parser as _;
 
 use crate::{
     args::{Cli, Command, Common, DbCommand, NodeArgs},
-    bundled, log,
+    bundled, dev, log,
     settings::{Settings, SettingsError},
 };
 
@@ -30,7 +31,10 @@ pub fn main() -> i32 {
         Command::Db(DbCommand::Stats(args)) => database::stats(&args),
         Command::Db(DbCommand::Verify(args)) => database::verify(&args),
         Command::Db(DbCommand::Repair(args)) => database::repair(&args),
-        Command::Genesis => print(bundled::GENESIS),
+        Command::Genesis(args) if args.dev => {
+            dev::genesis_file(args.accounts).map_err(Failure::from).and_then(|text| print(&text))
+        }
+        Command::Genesis(_) => print(bundled::GENESIS),
         Command::Config(args) => {
             settings(*args).map_err(Failure::from).and_then(|settings| print(&settings.to_toml()))
         }

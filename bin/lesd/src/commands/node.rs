@@ -12,13 +12,18 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use super::{Failure, import, settings};
+use super::{
+    Failure, import,
+    introduction::{self, Served},
+    settings,
+};
 use crate::{
     ChainWriter, Handle, HeadListener, Node, Parts,
     args::NodeArgs,
     bundled,
     config::Config,
     data_directory::{self, Chain},
+    dev::{self, DevChain, NoTransactions, Period, Sealer},
     helper_tries, log,
 };
 
@@ -41,16 +46,47 @@ pub(super) fn run(args: NodeArgs) -> Result<(), Failure> {
         .clone()
         .or_else(|| temporary.as_ref().map(|made| made.path().to_owned()))
         .unwrap_or_default();
-    let chain = if temporary.is_some() {
-        bundled_chain(&directory, &config)?
-    } else {
-        own_chain(&directory, &config)?
+    // Commands that are printed work from everywhere.
+    let directory = std::path::absolute(directory)?;
+    let opened = match &config.dev {
+        Some(dev) => {
+            let (archive, cache) = (config.archive, config.cache_bytes);
+            let opened = dev::open(&directory, dev, archive, cache)?;
+            keeps_what_is_asked(&opened.chain, &directory, archive)?;
+            Opened::Dev(opened, dev.period)
+        }
+        None if temporary.is_some() => Opened::Bundled(bundled_chain(&directory, &config)?),
+        None => Opened::Own(own_chain(&directory, &config)?),
     };
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("lesd")
         .build()?
-        .block_on(serve(&config, &directory, chain, temporary.is_some()))
+        .block_on(serve(&config, &directory, &opened))
+}
+
+/// The chain that is served.
+enum Opened {
+    Bundled(Chain),
+    Own(Chain),
+    Dev(DevChain, Period),
+}
+
+impl Opened {
+    const fn chain(&self) -> &Chain {
+        match self {
+            Self::Bundled(chain) | Self::Own(chain) => chain,
+            Self::Dev(dev, _) => &dev.chain,
+        }
+    }
+
+    const fn served(&self) -> Served<'_> {
+        match self {
+            Self::Bundled(_) => Served::Bundled,
+            Self::Own(_) => Served::Own,
+            Self::Dev(dev, period) => Served::Dev(dev, *period),
+        }
+    }
 }
 
 fn bundled_chain(directory: &Path, config: &Config) -> Result<Chain, Failure> {
@@ -70,23 +106,24 @@ fn own_chain(directory: &Path, config: &Config) -> Result<Chain, Failure> {
         Some(genesis) => data_directory::init(directory, genesis, config.archive, cache)?.0,
         None => data_directory::open(directory, cache)?,
     };
-    if config.archive && !chain.store.is_archive() {
+    keeps_what_is_asked(&chain, directory, config.archive)?;
+    import::files(&chain, config.fake_pow, &config.imports, &AtomicBool::new(false))?;
+    Ok(chain)
+}
+
+fn keeps_what_is_asked(chain: &Chain, directory: &Path, archive: bool) -> Result<(), Failure> {
+    if archive && !chain.store.is_archive() {
         return Err(format!(
             "{} keeps the last 128 states only; make a new directory with `lesd init --archive`",
             directory.display()
         )
         .into());
     }
-    import::files(&chain, config.fake_pow, &config.imports, &AtomicBool::new(false))?;
-    Ok(chain)
+    Ok(())
 }
 
-async fn serve(
-    config: &Config,
-    directory: &Path,
-    chain: Chain,
-    is_bundled: bool,
-) -> Result<(), Failure> {
+async fn serve(config: &Config, directory: &Path, opened: &Opened) -> Result<(), Failure> {
+    let chain = opened.chain();
     let key = data_directory::node_key(&config.key, directory)?;
     let listener = TcpListener::bind(config.listen)
         .await
@@ -120,11 +157,18 @@ async fn serve(
     })?;
     // Before anybody can know that we run, and ask us to stop.
     let stop = stop_signal()?;
-    introduce(&node, network_id, is_bundled, directory);
+    introduce(&node, network_id, opened.served(), directory);
     let builder = helper_tries::Builder::start(Arc::clone(&chain.store))?;
     let listeners = vec![announcer(node.handle()), builder.waker()];
-    let (_writer, writer_thread) = ChainWriter::start(&chain, config.fake_pow, listeners)?;
+    let (writer, writer_thread) = ChainWriter::start(chain, config.fake_pow, listeners)?;
+    let sealer = match opened {
+        Opened::Dev(dev, period) => {
+            Some(Sealer::start(&dev.chain, *period, Arc::new(NoTransactions), writer)?)
+        }
+        Opened::Bundled(_) | Opened::Own(_) => None,
+    };
     node.run(stop).await?;
+    drop(sealer);
     drop(writer_thread);
     drop(builder);
     chain.store.flush()?;
@@ -160,27 +204,9 @@ fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
 
 /// Prints where we are, and what to type to connect. Whether anybody reads it is not our business:
 /// a closed pipe must not end a server.
-fn introduce(node: &Node, network_id: u64, is_bundled: bool, directory: &Path) {
-    let enode = node.enode();
-    info!(self = %enode, "Started P2P networking");
-    let record = node.record().map(|record| format!("{record}\n")).unwrap_or_default();
-    let (chain, genesis) = if is_bundled {
-        (
-            "Serving the bundled chain; `lesd genesis > genesis.json` writes its genesis file.",
-            "genesis",
-        )
-    } else {
-        ("Serving your chain; GENESIS.json is its genesis file.", "GENESIS")
-    };
-    let text = format!(
-        "{enode}\n{record}\n{chain}\nTo connect with go-ethereum 1.10 or 1.12:\n\n  \
-         geth --datadir light init {genesis}.json\n  \
-         geth --datadir light --syncmode light --networkid {network_id} --nodiscover --port 0 &\n  \
-         geth attach --exec 'admin.addPeer(\"{enode}\")' light/geth.ipc\n\n\
-         Or ask it directly:\n\n  lesctl probe '{enode}'\n\nData directory: {}\n",
-        directory.display()
-    );
-    if let Err(error) = super::print(&text) {
+fn introduce(node: &Node, network_id: u64, served: Served<'_>, directory: &Path) {
+    info!(self = %node.enode(), "Started P2P networking");
+    if let Err(error) = super::print(&introduction::text(node, network_id, served, directory)) {
         warn!(%error, "Cannot print how to connect");
     }
 }
