@@ -1,7 +1,6 @@
 //! A running server: everything joined together.
 
 use std::{
-    collections::BTreeSet,
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
@@ -16,7 +15,7 @@ use discv4::Responder;
 use flow_control::Time;
 use les_engine::Engine;
 use parking_lot::Mutex;
-use rlpx::{Enode, Host, NodeId, NodeKey};
+use rlpx::{Enode, Host, NodeKey};
 use tokio::{
     net::{TcpListener, UdpSocket},
     sync::watch,
@@ -26,7 +25,7 @@ use tracing::{info, warn};
 
 use crate::{
     announce::Announcement, clock::Clock, discovery, driver::Driver, listener, log_limit::LogLimit,
-    readers::Readers, session, status,
+    peer_table::PeerTable, readers::Readers, session, status,
 };
 
 /// Reads that may wait for the disk at once.
@@ -45,7 +44,7 @@ pub(crate) struct Shared {
     pub(crate) key: NodeKey,
     pub(crate) head: watch::Sender<Arc<Announcement>>,
     pub(crate) offer: status::Offer,
-    pub(crate) connected: Mutex<BTreeSet<NodeId>>,
+    pub(crate) peers: Arc<PeerTable>,
     spec: Arc<ChainSpec>,
     log_limit: Mutex<LogLimit>,
 }
@@ -158,7 +157,7 @@ impl Node {
             key: parts.key,
             head: watch::Sender::new(Arc::new(announcement)),
             offer,
-            connected: Mutex::new(BTreeSet::new()),
+            peers: Arc::default(),
             spec: parts.spec,
             log_limit: Mutex::new(LogLimit::default()),
         });

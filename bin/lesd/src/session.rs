@@ -24,6 +24,7 @@ use crate::{
     listener::Permit,
     node::Shared,
     peer::Peer,
+    peer_table::{Connected, ProtocolStatus, Registration},
     status,
 };
 
@@ -145,25 +146,6 @@ impl Refused {
     }
 }
 
-/// The id of a connected node; one connection each.
-pub(crate) struct Registration {
-    shared: Arc<Shared>,
-    id: NodeId,
-}
-
-impl Registration {
-    fn take(shared: &Arc<Shared>, id: NodeId) -> Option<Self> {
-        let fresh = shared.connected.lock().insert(id);
-        fresh.then(|| Self { shared: Arc::clone(shared), id })
-    }
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        self.shared.connected.lock().remove(&self.id);
-    }
-}
-
 /// The connection while both sides say what they are.
 struct Hall {
     stream: TcpStream,
@@ -236,7 +218,7 @@ async fn welcome(
     greeted: Greeted,
     shared: &Arc<Shared>,
 ) -> Result<Welcomed, Refused> {
-    let Greeted { mut session, rest, client: _ } = greeted;
+    let Greeted { mut session, rest, client } = greeted;
     let les = session.shared().iter().enumerate().find_map(|(index, offered)| {
         let name = offered.capability.name.as_str() == les_wire::CAPABILITY_NAME;
         let version = Version::from_number(offered.capability.version)?;
@@ -245,6 +227,16 @@ async fn welcome(
     // The handshake saw to it that there is one.
     let Some((capability, version)) = les else { return Err(Refused::NoStatus(0)) };
     session.set_message_limit(STATUS_LIMIT);
+    let peer = Connected {
+        id: *session.remote(),
+        client: client.into_boxed_str(),
+        capabilities: session.shared().iter().map(|offered| offered.capability).collect(),
+        remote: address,
+        local: stream.local_addr()?,
+        inbound: true,
+        is_static: false,
+        trusted: false,
+    };
     let workspace = Workspace::new();
     let mut hall = Hall { stream, session, capability, version, received: rest, workspace };
     let inbox = Arc::new(Inbox::default());
@@ -252,10 +244,10 @@ async fn welcome(
         Ok(seat) => seat,
         Err(refusal) => return Err(hall.refuse(Refused::Seat(refusal)).await),
     };
-    let Some(registration) = Registration::take(shared, *hall.session.remote()) else {
+    let Some(registration) = shared.peers.register(peer, Arc::<Inbox>::clone(&inbox)) else {
         return Err(hall.refuse(Refused::Twice).await);
     };
-    let announcer = match exchange_status(&mut hall, &seat, shared).await {
+    let announcer = match exchange_status(&mut hall, &seat, &registration, shared).await {
         Ok(announcer) => announcer,
         Err(refused) => return Err(hall.refuse(refused).await),
     };
@@ -270,6 +262,7 @@ async fn welcome(
 async fn exchange_status(
     hall: &mut Hall,
     seat: &Seat,
+    registration: &Registration,
     shared: &Shared,
 ) -> Result<Announcer, Refused> {
     let announcement = Arc::clone(&shared.head.borrow());
@@ -295,5 +288,13 @@ async fn exchange_status(
     let role = if theirs.is_server { Role::Server } else { Role::Client };
     let greeting = Greeting { version: hall.version, role, tier: Tier::Free };
     shared.driver.greeted(seat.peer(), greeting).map_err(Refused::Seat)?;
+    if let Some(head) = theirs.head {
+        registration.set_status(ProtocolStatus {
+            protocol: les_wire::CAPABILITY_NAME,
+            version: u64::from(hall.version.number()),
+            difficulty: head.total_difficulty,
+            head: head.hash,
+        });
+    }
     Ok(Announcer::new(theirs.announcements_wanted(), *announcement.head()))
 }
