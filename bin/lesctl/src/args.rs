@@ -8,6 +8,8 @@ use alloy_primitives::{Address, B256, U256};
 use clap::{Args, Parser, Subcommand};
 use rlpx::Enode;
 
+use crate::trust::CanonicalHashRoot;
+
 /// Ask LES servers, and believe only what they prove.
 #[derive(Debug, Parser)]
 #[command(name = "lesctl", version, about, propagate_version = true)]
@@ -21,7 +23,7 @@ pub(crate) enum Command {
     /// Show what a server says about itself.
     Probe(Probe),
     /// Ask for something and print the answer if it is proven.
-    Get(Get),
+    Get(Box<Get>),
 }
 
 #[derive(Debug, Args)]
@@ -49,6 +51,7 @@ pub(crate) struct Output {
 What is trusted, one of:
   --genesis FILE       nothing but the genesis: all headers are fetched and checked
   --trusted-hash HASH  a block that you know to be right; older ones follow from it
+  --cht-root N:HASH    a canonical hash trie root that you know: all blocks up to section N's end
   --trust-head         the server's word for its newest block; proofs are still checked
 
 BLOCK is a number, a hash, or `head`.")]
@@ -77,6 +80,15 @@ pub(crate) struct TrustArguments {
     /// Hash of a block that you trust.
     #[arg(long, value_name = "HASH", global = true, conflicts_with = "trust_head")]
     pub(crate) trusted_hash: Option<B256>,
+    /// Section number and root of a canonical hash trie that you trust.
+    #[arg(
+        long,
+        value_name = "N:HASH",
+        global = true,
+        value_parser = cht_root,
+        conflicts_with_all = ["genesis", "trusted_hash", "trust_head"],
+    )]
+    pub(crate) cht_root: Option<CanonicalHashRoot>,
     /// Believe the server which block is the newest: it could show a chain of its own.
     #[arg(long, global = true)]
     pub(crate) trust_head: bool,
@@ -163,6 +175,14 @@ fn slot(text: &str) -> Result<B256, &'static str> {
     number.map(B256::from).map_err(|_| "a slot is a decimal or 0x-hexadecimal number")
 }
 
+fn cht_root(text: &str) -> Result<CanonicalHashRoot, &'static str> {
+    let parse = || {
+        let (section, root) = text.split_once(':')?;
+        Some(CanonicalHashRoot { section: section.parse().ok()?, root: root.parse().ok()? })
+    };
+    parse().ok_or("a root is the number of its section, a colon and 64 hexadecimal digits")
+}
+
 fn seconds(text: &str) -> Result<Duration, &'static str> {
     match text.parse::<u64>() {
         Ok(seconds @ 1..=3_600) => Ok(Duration::from_secs(seconds)),
@@ -196,6 +216,14 @@ mod tests {
         check("-1", None);
         check("0x", None);
         check("18446744073709551616", None);
+    }
+
+    #[test]
+    fn a_trie_root_names_its_section() {
+        let root = B256::repeat_byte(0x22);
+        let expected = CanonicalHashRoot { section: 3, root };
+        assert_eq!(cht_root(&format!("3:{root}")), Ok(expected));
+        assert!(cht_root("3").is_err() && cht_root(&root.to_string()).is_err());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::print::Report;
 use crate::transaction::{describe, describe_receipt, ether};
 use crate::trust::{Trust, TrustedChain};
 
-pub(crate) fn run(get: &Get) -> Result<(), Error> {
+pub(crate) fn run(get: &Get) -> Result<Report, Error> {
     let trust = trust(&get.trust)?;
     let mut client = Client::connect(&get.enode, get.output.timeout)?;
     let mut chain = TrustedChain::find(&mut client, &trust)?;
@@ -22,13 +22,16 @@ pub(crate) fn run(get: &Get) -> Result<(), Error> {
         report.add("NOT checked", "notChecked", not_checked);
     }
     client.close();
-    report.print(get.output.json)
+    Ok(report)
 }
 
 fn trust(arguments: &TrustArguments) -> Result<Trust, Error> {
     if let Some(file) = &arguments.genesis {
         let seals = if arguments.no_seals { SealCheck::None } else { SealCheck::Full };
         return Ok(Trust::Genesis { file: file.clone(), seals });
+    }
+    if let Some(root) = arguments.cht_root {
+        return Ok(Trust::CanonicalHashRoot(root));
     }
     match (arguments.trusted_hash, arguments.trust_head) {
         (Some(hash), _) => Ok(Trust::Hash(hash)),

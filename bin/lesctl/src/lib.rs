@@ -5,6 +5,8 @@
 //! are in `light-client`; here are the socket, the clock and the words.
 #![forbid(unsafe_code)]
 
+use std::io::Write;
+
 mod args;
 mod ask;
 mod client;
@@ -19,15 +21,16 @@ mod trust;
 pub use args::Arguments;
 pub use client::Client;
 pub use error::Error;
-pub use trust::{Trust, TrustedChain};
+pub use trust::{CanonicalHashRoot, Trust, TrustedChain};
 
-/// Carries out a command.
+/// Carries out a command and writes the answer to `out`.
 ///
 /// # Errors
 /// What went wrong, in words that say what to do.
-pub fn run(arguments: Arguments) -> Result<(), Error> {
-    match arguments.command {
-        args::Command::Probe(probe) => probe::run(&probe),
-        args::Command::Get(get) => get::run(&get),
-    }
+pub fn run(arguments: Arguments, out: &mut dyn Write) -> Result<(), Error> {
+    let (report, output) = match arguments.command {
+        args::Command::Probe(probe) => (probe::run(&probe)?, probe.output),
+        args::Command::Get(get) => (get::run(&get)?, get.output),
+    };
+    report.write(output.json, out)
 }

@@ -1,6 +1,6 @@
-//! Answers on standard output, for people or for programs.
+//! Answers, for people or for programs.
 
-use std::io::{self, Write as _};
+use std::io::Write;
 
 use serde_json::{Map, Value};
 
@@ -73,10 +73,9 @@ impl Report {
         text
     }
 
-    /// Prints it.
-    pub(crate) fn print(&self, json: bool) -> Result<(), Error> {
+    /// Writes it.
+    pub(crate) fn write(&self, json: bool, out: &mut dyn Write) -> Result<(), Error> {
         let text = if json { format!("{:#}\n", self.json()) } else { self.text() };
-        let mut out = io::stdout().lock();
         out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Error::Output)
     }
 }

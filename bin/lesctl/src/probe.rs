@@ -9,11 +9,11 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::print::{Report, harmless};
 
-pub(crate) fn run(probe: &Probe) -> Result<(), Error> {
+pub(crate) fn run(probe: &Probe) -> Result<Report, Error> {
     let client = Client::connect(&probe.enode, probe.output.timeout)?;
     let report = describe(&client);
     client.close();
-    report.print(probe.output.json)
+    Ok(report)
 }
 
 fn describe(client: &Client) -> Report {

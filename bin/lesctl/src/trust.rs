@@ -10,8 +10,8 @@ use alloy_primitives::B256;
 use consensus::{ChainSpec, Engine, Genesis};
 use les_wire::{Head, HeaderOrigin, HeaderQuery, ReplyData, UndecodedList};
 use light_client::{
-    AncestorWalk, HeaderChain, HeaderSync, Mistrust, NewRequest, ReceivedReply, SealCheck,
-    SealedHeader, block,
+    AncestorWalk, ConnectionError, HeaderChain, HeaderSync, Mistrust, NewRequest, Proofs,
+    ReceivedReply, SECTION_BLOCKS, SealCheck, SealedHeader, block, canonical_header_query,
 };
 
 use crate::client::{Answer, Client};
@@ -33,8 +33,26 @@ pub enum Trust {
     },
     /// The block with this hash.
     Hash(B256),
+    /// A root of the canonical hash trie, which names every block up to the end of a section.
+    CanonicalHashRoot(CanonicalHashRoot),
     /// The block that the server calls its newest.
     Head,
+}
+
+/// Root of the canonical hash trie at the end of a section of 32,768 blocks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct CanonicalHashRoot {
+    /// Number of the section, from 0.
+    pub section: u64,
+    /// The root.
+    pub root: B256,
+}
+
+impl CanonicalHashRoot {
+    /// The last block that the trie names.
+    const fn last_block(&self) -> u64 {
+        self.section.saturating_add(1).saturating_mul(SECTION_BLOCKS).saturating_sub(1)
+    }
 }
 
 /// The newest trusted block, and the hashes of older ones as far as they are known.
@@ -42,6 +60,8 @@ pub enum Trust {
 pub struct TrustedChain {
     newest: SealedHeader,
     hashes: BTreeMap<u64, B256>,
+    /// Names every older block, if it is there.
+    root: Option<CanonicalHashRoot>,
     checked: String,
     not_checked: Option<String>,
 }
@@ -60,6 +80,12 @@ impl TrustedChain {
                 let not_checked = Some("whether that block is on the chain you mean".to_owned());
                 Ok(Self::at(newest, checked, not_checked))
             }
+            Trust::CanonicalHashRoot(root) => {
+                let newest = fetch_by_proof(client, *root, root.last_block())?;
+                let checked = "proofs in the canonical hash trie whose root you gave".to_owned();
+                let not_checked = Some("whether that root is of the chain you mean".to_owned());
+                Ok(Self { root: Some(*root), ..Self::at(newest, checked, not_checked) })
+            }
             Trust::Head => {
                 let head = client.head().ok_or(Error::NoHead)?;
                 let newest = fetch_by_hash(client, head.hash)?;
@@ -74,7 +100,7 @@ impl TrustedChain {
 
     fn at(newest: SealedHeader, checked: String, not_checked: Option<String>) -> Self {
         let hashes = BTreeMap::from([(newest.header.number, newest.hash)]);
-        Self { newest, hashes, checked, not_checked }
+        Self { newest, hashes, root: None, checked, not_checked }
     }
 
     /// Fetches and checks every header from the genesis on.
@@ -88,7 +114,8 @@ impl TrustedChain {
         let target = client.head().ok_or(Error::NoHead)?;
         let chain = fetch_headers(client, HeaderSync::new(chain, target), target, &mut hashes)?;
         let (checked, not_checked) = describe(&chain, seals);
-        Ok(Self { newest: chain.tip().clone(), hashes, checked, not_checked })
+        let newest = chain.tip().clone();
+        Ok(Self { newest, hashes, root: None, checked, not_checked })
     }
 
     /// The newest trusted block.
@@ -120,6 +147,9 @@ impl TrustedChain {
         }
         if let Some(hash) = self.hashes.get(&number) {
             return fetch_by_hash(client, *hash);
+        }
+        if let Some(root) = self.root {
+            return fetch_by_proof(client, root, number);
         }
         let mut walk = AncestorWalk::new(self.newest.clone(), number);
         while let Some(query) = walk.next_query() {
@@ -254,8 +284,35 @@ fn fetch_by_hash(client: &mut Client, hash: B256) -> Result<SealedHeader, Error>
     Ok(SealedHeader::with_hash(first.0, hash)?)
 }
 
+/// The header of a number, proven by the canonical hash trie.
+fn fetch_by_proof(
+    client: &mut Client,
+    root: CanonicalHashRoot,
+    number: u64,
+) -> Result<SealedHeader, Error> {
+    let key = number.to_be_bytes();
+    let query = canonical_header_query(root.section, &key);
+    let reply = client.request(&NewRequest::HelperTrieProofs(&[query]))?;
+    let data = reply.decode().map_err(ConnectionError::from)?.data;
+    let ReplyData::HelperTrieProofs { nodes, aux } = data else {
+        return Err(ConnectionError::Unexpected { what: "another reply" }.into());
+    };
+    let not_served = || Error::NotServed {
+        what: format!("a proof of block {number} under {}", root.root),
+        hint: ": its trie is not built yet, or the root is of another chain".to_owned(),
+    };
+    if nodes.count() == 0 {
+        return Err(not_served());
+    }
+    let header = block::only("headers", aux)?;
+    let mut proofs = Proofs::new(nodes);
+    let found = proofs.canonical_header(root.root, number, header.0)?;
+    proofs.finish()?;
+    found.map(|(header, _)| header).ok_or_else(not_served)
+}
+
 fn headers(reply: &ReceivedReply) -> Result<impl Iterator<Item = UndecodedList<'_>>, Error> {
-    match reply.decode().map_err(light_client::ConnectionError::from)?.data {
+    match reply.decode().map_err(ConnectionError::from)?.data {
         ReplyData::Headers(headers) => Ok(headers.iter()),
         ReplyData::Bodies(_)
         | ReplyData::Receipts(_)
@@ -263,7 +320,7 @@ fn headers(reply: &ReceivedReply) -> Result<impl Iterator<Item = UndecodedList<'
         | ReplyData::Proofs(_)
         | ReplyData::HelperTrieProofs { .. }
         | ReplyData::TxStatus(_) => {
-            Err(light_client::ConnectionError::Unexpected { what: "another reply" }.into())
+            Err(ConnectionError::Unexpected { what: "another reply" }.into())
         }
     }
 }
