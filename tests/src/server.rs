@@ -90,6 +90,21 @@ impl Server {
         spec: Arc<ChainSpec>,
         limits: Limits,
     ) -> Self {
+        Self::run(backend, spec, limits, false)
+    }
+
+    /// Starts a server of the bundled chain that flips a bit of every state proof.
+    pub fn corrupting() -> Self {
+        let chain = bundled_chain();
+        Self::run(Arc::clone(&chain.store), Arc::clone(&chain.spec), Limits::default(), true)
+    }
+
+    fn run<B: Backend + 'static>(
+        backend: Arc<B>,
+        spec: Arc<ChainSpec>,
+        limits: Limits,
+        corrupt_proofs: bool,
+    ) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let network_id = spec.chain_id();
         let node = runtime.block_on(async {
@@ -104,7 +119,7 @@ impl Server {
                 discovery: None,
                 max_peers: limits.peers,
                 max_prefix_peers: limits.peers,
-                corrupt_proofs: false,
+                corrupt_proofs,
             })
             .expect("a node")
         });
