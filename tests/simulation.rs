@@ -1,14 +1,16 @@
 //! Two hundred random clients over lossy, slow links against the real engine, ten minutes of
 //! virtual time for each seed.
 //!
-//! Twenty seeds by default; `LES_SEEDS=1000` for more, `LES_SEED=N` for a single one. A failure
-//! names its seed first.
+//! Twenty seeds by default; `LES_SEEDS=1000` for more, `LES_SEEDS=500..1000` for some of them,
+//! `LES_SEED=N` for a single one. A failure names its seed first.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
     reason = "the simulation fails loudly, and its numbers are small"
 )]
+
+use std::ops::Range;
 
 #[path = "simulation/client.rs"]
 mod client;
@@ -23,18 +25,21 @@ use world::{Outcome, Shape, World};
 
 const TEN_MINUTES: u64 = 600;
 
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
+/// The seeds that the environment asks for, of which a test takes one in `share`.
+fn seeds(share: u64) -> Range<u64> {
+    let number = |text: &str| text.parse::<u64>().expect("a number of seeds");
+    if let Ok(one) = std::env::var("LES_SEED") {
+        return number(&one)..number(&one) + 1;
+    }
+    let wanted = std::env::var("LES_SEEDS").unwrap_or_else(|_| "20".to_owned());
+    let (first, end) = wanted.split_once("..").unwrap_or(("0", &wanted));
+    number(first).div_ceil(share)..number(end).div_ceil(share)
 }
 
 /// Runs a share of the seeds and adds up what came of them.
 fn run(shape: Shape, share: u64) -> Outcome {
-    let seeds = match number("LES_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("LES_SEEDS").unwrap_or(20).div_ceil(share),
-    };
     let mut sum = Outcome::default();
-    for seed in seeds {
+    for seed in seeds(share) {
         let outcome = World::new(seed, shape).run(TEN_MINUTES);
         sum.requests += outcome.requests;
         sum.replies += outcome.replies;
