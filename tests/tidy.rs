@@ -14,7 +14,7 @@ use std::{
 };
 
 /// Crates without socket, file, clock, lock, thread or `async`.
-const CORES: [&str; 11] = [
+const CORES: [&str; 12] = [
     "consensus",
     "discv4",
     "eth-wire",
@@ -26,6 +26,7 @@ const CORES: [&str; 11] = [
     "merkle-trie",
     "rlpx",
     "service-model",
+    "tx-relay",
 ];
 /// Files that may say `unsafe`: CPU intrinsics, memory maps, the fuzz targets' counting allocator.
 const MAY_BE_UNSAFE: [&str; 3] =

@@ -1,14 +1,14 @@
 //! The real server, in this process, on a free port, serving the bundled chain.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
 
 use chain_backend::{Backend, Importer, SealCaches, Store};
 use consensus::ChainSpec;
-use lesd::{Handle, Node, Parts, bundled, data_directory};
+use lesd::{Handle, Node, Parts, TransactionRelay, bundled, data_directory};
 use rlpx::{Enode, NodeKey};
 use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot};
 
@@ -61,15 +61,17 @@ pub struct Server {
 }
 
 /// Limits of a server.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// Light clients at a time.
     pub peers: usize,
+    /// Where transactions are kept over a restart.
+    pub transactions: Option<PathBuf>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { peers: 100 }
+        Self { peers: 100, transactions: None }
     }
 }
 
@@ -107,9 +109,13 @@ impl Server {
     ) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let network_id = spec.chain_id();
+        let reader: Arc<dyn Backend> = Arc::<B>::clone(&backend);
+        let relay = TransactionRelay::open(reader, Arc::clone(&spec), limits.transactions.clone())
+            .expect("a readable chain");
         let node = runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
             Node::new(Parts {
+                relay,
                 backend,
                 spec,
                 archive: false,

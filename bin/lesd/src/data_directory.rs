@@ -4,6 +4,7 @@
 //! D/genesis.json   the genesis file without its accounts: the rules of the chain
 //! D/nodekey        64 hexadecimal digits, as in go-ethereum
 //! D/chain/         the store, with its lock
+//! D/transactions   what light clients sent and no block has yet
 //! ```
 
 use std::{
@@ -22,6 +23,9 @@ use rlpx::NodeKey;
 use serde_json::value::RawValue;
 
 use crate::config::KeySource;
+
+/// The file of the transactions that wait, within a data directory.
+pub const TRANSACTIONS: &str = "transactions";
 
 /// A chain that is open.
 #[derive(Debug)]

@@ -27,6 +27,7 @@ use crate::{
     clock::Clock,
     inbox::{Delivery, Inbox},
     readers::Readers,
+    relay::{Origin, TransactionRelay},
     serve::{self, Answered},
 };
 
@@ -63,15 +64,22 @@ pub(crate) enum Reply {
 #[derive(Debug)]
 struct Inner {
     engine: Engine,
-    inboxes: BTreeMap<PeerId, Arc<Inbox>>,
+    connections: BTreeMap<PeerId, Connection>,
     /// Requests in the engine's queue, which bounds them in number and bytes.
     waiting: BTreeMap<JobId, Waiting>,
 }
 
-/// The engine, its lock, and the chain that jobs read.
+#[derive(Debug)]
+struct Connection {
+    address: IpAddr,
+    inbox: Arc<Inbox>,
+}
+
+/// The engine, its lock, and what jobs read.
 pub(crate) struct Driver {
     inner: Mutex<Inner>,
     backend: Arc<dyn Backend>,
+    relay: TransactionRelay,
     clock: Clock,
     readers: Readers,
     runtime: Handle,
@@ -92,15 +100,17 @@ impl Driver {
     pub(crate) fn new(
         engine: Engine,
         backend: Arc<dyn Backend>,
+        relay: TransactionRelay,
         clock: Clock,
         readers: Readers,
         runtime: Handle,
         corrupt_proofs: bool,
     ) -> Arc<Self> {
-        let inner = Inner { engine, inboxes: BTreeMap::new(), waiting: BTreeMap::new() };
+        let inner = Inner { engine, connections: BTreeMap::new(), waiting: BTreeMap::new() };
         Arc::new_cyclic(|this| Self {
             inner: Mutex::new(inner),
             backend,
+            relay,
             clock,
             readers,
             runtime,
@@ -143,7 +153,7 @@ impl Driver {
     pub(crate) fn connect(&self, address: IpAddr, inbox: Arc<Inbox>) -> Result<Seat, Refusal> {
         let peer = self.event(|inner, _| {
             let peer = inner.engine.connected(address)?;
-            inner.inboxes.insert(peer, inbox);
+            inner.connections.insert(peer, Connection { address, inbox });
             Ok(peer)
         })?;
         Ok(Seat { driver: self.shared(), peer })
@@ -244,13 +254,24 @@ impl Driver {
         }
     }
 
+    /// Who a connected peer is to the relay; one that left meanwhile is nobody in particular.
+    fn origin(&self, peer: PeerId) -> Origin {
+        let inner = self.inner.lock();
+        let connection = inner.connections.get(&peer);
+        connection.map_or(Origin::Network, |connection| Origin::Client(connection.address))
+    }
+
     fn inbox(&self, peer: PeerId) -> Option<Arc<Inbox>> {
-        self.inner.lock().inboxes.get(&peer).map(Arc::clone)
+        let inner = self.inner.lock();
+        inner.connections.get(&peer).map(|connection| Arc::clone(&connection.inbox))
     }
 
     /// Wakes every connection to look for what is new for all.
     pub(crate) fn wake_all(&self) {
-        let inboxes: Vec<_> = self.inner.lock().inboxes.values().map(Arc::clone).collect();
+        let inner = self.inner.lock();
+        let connections = inner.connections.values();
+        let inboxes: Vec<_> = connections.map(|connection| Arc::clone(&connection.inbox)).collect();
+        drop(inner);
         for inbox in inboxes {
             inbox.wake();
         }
@@ -307,7 +328,7 @@ fn delivery(inner: &mut Inner, action: Action) -> Option<(Arc<Inbox>, Delivery)>
             return None;
         }
     };
-    inner.inboxes.get(&peer).map(|inbox| (Arc::clone(inbox), delivery))
+    inner.connections.get(&peer).map(|connection| (Arc::clone(&connection.inbox), delivery))
 }
 
 /// A seat of the engine, given back when dropped.
@@ -326,7 +347,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.driver.event(|inner, _| {
-            inner.inboxes.remove(&self.peer);
+            inner.connections.remove(&self.peer);
             inner.engine.disconnected(self.peer);
         });
     }
@@ -346,7 +367,7 @@ impl Running {
     pub(crate) fn read(mut self, request: &Request<'_>, out: &mut Vec<u8>) -> Reply {
         let driver = Arc::clone(&self.driver);
         let before = driver.clock.now();
-        let result = driver.read(request, out);
+        let result = driver.read(self.peer, request, out);
         let serving_nanos = driver.clock.now().0.saturating_sub(before.0);
         let Some(job) = self.job.take() else { return Reply::Suppressed };
         let answered = match &result {
@@ -419,8 +440,15 @@ impl Drop for Delivering<'_> {
 }
 
 impl Driver {
-    fn read(&self, request: &Request<'_>, out: &mut Vec<u8>) -> Result<Answered, BackendError> {
-        let answered = serve::answer(self.backend.snapshot().as_ref(), request, out)?;
+    fn read(
+        &self,
+        peer: PeerId,
+        request: &Request<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Answered, BackendError> {
+        let snapshot = self.backend.snapshot();
+        let answered =
+            serve::answer(snapshot.as_ref(), &self.relay, || self.origin(peer), request, out)?;
         if self.corrupt_proofs && request.kind() == RequestKind::Proofs {
             out.last_mut().into_iter().for_each(|byte| *byte ^= 1);
         }

@@ -29,6 +29,7 @@ mod peer;
 #[allow(dead_code, reason = "operators' calls and full nodes read it next")]
 mod peer_table;
 mod readers;
+pub mod relay;
 mod scratch;
 mod segment_line;
 mod serve;
@@ -38,4 +39,4 @@ mod status;
 
 pub use chain_writer::{ChainWriter, HeadListener, NewHead, WriteError, WriterThread};
 pub use node::{Handle, Node, Parts, StartError};
-pub use serve::NO_RELAY;
+pub use relay::TransactionRelay;

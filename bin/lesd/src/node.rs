@@ -25,7 +25,7 @@ use tracing::{info, warn};
 
 use crate::{
     announce::Announcement, clock::Clock, discovery, driver::Driver, listener, log_limit::LogLimit,
-    peer_table::PeerTable, readers::Readers, session, status,
+    peer_table::PeerTable, readers::Readers, relay::TransactionRelay, session, status,
 };
 
 /// Reads that may wait for the disk at once.
@@ -45,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) head: watch::Sender<Arc<Announcement>>,
     pub(crate) offer: status::Offer,
     pub(crate) peers: Arc<PeerTable>,
+    pub(crate) relay: TransactionRelay,
     spec: Arc<ChainSpec>,
     log_limit: Mutex<LogLimit>,
 }
@@ -63,6 +64,8 @@ pub struct Parts<B> {
     pub backend: Arc<B>,
     /// Its rules.
     pub spec: Arc<ChainSpec>,
+    /// Transactions on their way into it.
+    pub relay: TransactionRelay,
     /// Whether all states are kept.
     pub archive: bool,
     /// Network id of the handshake.
@@ -126,6 +129,7 @@ impl Node {
         let driver = Driver::new(
             Engine::new(config),
             backend,
+            parts.relay.clone(),
             clock,
             readers.clone(),
             tokio::runtime::Handle::current(),
@@ -159,6 +163,7 @@ impl Node {
             offer,
             peers: Arc::default(),
             spec: parts.spec,
+            relay: parts.relay,
             log_limit: Mutex::new(LogLimit::default()),
         });
         let record = discovery.is_some().then(|| record.to_base64());
@@ -196,6 +201,7 @@ impl Node {
         }
         let timer = Arc::clone(&shared.driver);
         background.spawn(async move { timer.run_timer().await });
+        background.spawn(shared.relay.clone().keep());
         let tasks = tokio_tasks();
         let accept = listener::run(listener, accepting, |stream, address, permit| {
             let shared = Arc::clone(&shared);
@@ -216,6 +222,7 @@ impl Node {
         shared.driver.wake_all();
         close(tasks).await;
         background.shutdown().await;
+        shared.relay.keep_now().await;
         readers.stop();
         for thread in threads {
             if thread.join().is_err() {
@@ -282,7 +289,7 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Announces the backend's head, if it is another one than before.
+    /// Announces the backend's head, if it is another one than before, and tells the relay.
     ///
     /// # Errors
     /// If the head cannot be read.
@@ -298,7 +305,7 @@ impl Handle {
         if changed {
             self.shared.driver.wake_all();
         }
-        Ok(())
+        self.shared.relay.on_head()
     }
 
     /// Connections that have a seat.

@@ -34,7 +34,6 @@ pub(crate) fn status(
         serve_chain_since: Some(0),
         serve_state_since: Some(0),
         serve_recent_state: Some(if offer.archive { 0 } else { RECENT_STATES }),
-        // Announced although nothing is relayed: go-ethereum drops a server without it.
         tx_relay: true,
         // 0: every canonical transaction is found.
         recent_tx_lookup: (version >= Version::Les4).then_some(0),

@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
+use chain_backend::Backend;
 use tokio::{
     net::{TcpListener, UdpSocket},
     signal::unix::{SignalKind, signal},
@@ -18,12 +19,12 @@ use super::{
     settings,
 };
 use crate::{
-    ChainWriter, Handle, HeadListener, Node, Parts,
+    ChainWriter, Handle, HeadListener, Node, Parts, TransactionRelay,
     args::NodeArgs,
     bundled,
     config::Config,
     data_directory::{self, Chain},
-    dev::{self, DevChain, NoTransactions, Period, Sealer},
+    dev::{self, DevChain, Period, Sealer},
     helper_tries, log,
 };
 
@@ -143,7 +144,14 @@ async fn serve(config: &Config, directory: &Path, opened: &Opened) -> Result<(),
     }
     let head = chain.store.head();
     info!(number = head.number, hash = %head.hash, td = %head.total_difficulty, "Loaded the chain");
+    let file = match opened {
+        Opened::Bundled(_) => None,
+        Opened::Own(_) | Opened::Dev(..) => Some(directory.join(data_directory::TRANSACTIONS)),
+    };
+    let backend: Arc<dyn Backend> = chain.store.clone();
+    let relay = TransactionRelay::open(backend, Arc::clone(&chain.spec), file)?;
     let node = Node::new(Parts {
+        relay: relay.clone(),
         archive: chain.store.is_archive(),
         backend: Arc::clone(&chain.store),
         spec: Arc::clone(&chain.spec),
@@ -163,7 +171,7 @@ async fn serve(config: &Config, directory: &Path, opened: &Opened) -> Result<(),
     let (writer, writer_thread) = ChainWriter::start(chain, config.fake_pow, listeners)?;
     let sealer = match opened {
         Opened::Dev(dev, period) => {
-            Some(Sealer::start(&dev.chain, *period, Arc::new(NoTransactions), writer)?)
+            Some(Sealer::start(&dev.chain, *period, Arc::new(relay), writer)?)
         }
         Opened::Bundled(_) | Opened::Own(_) => None,
     };

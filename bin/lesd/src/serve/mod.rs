@@ -9,7 +9,7 @@ mod transactions;
 use chain_backend::{BackendError, ReadHint, Snapshot};
 use les_wire::{Query, Request, RequestKind};
 
-pub use transactions::NO_RELAY;
+use crate::relay::{Origin, TransactionRelay};
 
 /// A reply is complete once it is this long, in bytes; the item that crosses it is still in
 /// (go-ethereum's soft response limit).
@@ -34,7 +34,8 @@ impl Answered {
     }
 }
 
-/// Appends the items of the reply to `request`, as the payload of the reply's list.
+/// Appends the items of the reply to a `request`, as the payload of the reply's list; `origin` says
+/// who asks.
 ///
 /// A request for more items than its limit is answered up to the limit.
 ///
@@ -42,6 +43,8 @@ impl Answered {
 /// If the store fails; `out` may hold some items then.
 pub(crate) fn answer(
     snapshot: &dyn Snapshot,
+    relay: &TransactionRelay,
+    origin: impl FnOnce() -> Origin,
     request: &Request<'_>,
     out: &mut Vec<u8>,
 ) -> Result<Answered, BackendError> {
@@ -57,8 +60,10 @@ pub(crate) fn answer(
         Query::HelperTrieProofs(items) => {
             helper_tries::helper_trie_proofs(snapshot, items.iter(), out)
         }
-        Query::SendTx(transactions) => transactions::sent(snapshot, transactions.iter(), out),
-        Query::TxStatus(hashes) => transactions::statuses(snapshot, hashes.iter(), out),
+        Query::SendTx(transactions) => {
+            transactions::sent(snapshot, relay, origin(), transactions.iter(), out)
+        }
+        Query::TxStatus(hashes) => transactions::statuses(snapshot, relay, hashes.iter(), out),
     }
 }
 

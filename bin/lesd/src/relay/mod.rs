@@ -1,0 +1,411 @@
+//! The relay set in a running server: its lock, the accounts it asks about, and its file.
+//!
+//! Under the lock nothing is read, hashed or recovered: chain and signatures are looked at before,
+//! and what is to be written is encoded after.
+
+mod file;
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv6Addr},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use alloy_consensus::Header;
+use alloy_primitives::{Address, B256, Bytes};
+use alloy_rlp::Decodable as _;
+use chain_backend::{
+    Backend, BackendError, ExecutionRules, Snapshot, Transaction, TransactionLookup,
+    recover_senders,
+};
+use consensus::{ChainSpec, Fork, Position as BlockPosition};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tracing::{debug, info, warn};
+use tx_relay::{
+    AccountFacts, ChainView, Client, Offer, Position, Refusal, RelaySet, RelayTransaction, Rules,
+    Standing, UnixSeconds, decode_transaction,
+};
+
+use crate::{clock::unix_seconds, dev::Transactions};
+
+/// The least that a transaction must offer the miner, wei per gas (go-ethereum, `PriceLimit`).
+const MIN_TIP: u128 = 1;
+/// A crash loses no more than this: clients send theirs again at every head anyway.
+const SAVE_INTERVAL: Duration = Duration::from_secs(30);
+/// What who sends a waiting transaction once more is told, where that is an error: not in LES.
+pub const ALREADY_KNOWN: &str = "already known";
+
+/// Where a transaction came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A light client at this address.
+    Client(IpAddr),
+    /// The operator of this server, or a program on its machine.
+    Operator,
+    /// A full node.
+    Network,
+}
+
+impl Origin {
+    /// Whose share it goes into: one of an IPv4 address or of an IPv6 network of 64 bits, which
+    /// one customer gets as a whole.
+    fn client(self) -> Client {
+        match self {
+            Self::Client(address) => Client(match address.to_canonical() {
+                IpAddr::V4(address) => u128::from(address.to_ipv6_mapped()),
+                IpAddr::V6(address) => u128::from(address) >> 64 << 64,
+            }),
+            // Addresses that no peer has.
+            Self::Operator => Client(u128::from(Ipv6Addr::LOCALHOST)),
+            Self::Network => Client(u128::from(Ipv6Addr::UNSPECIFIED)),
+        }
+    }
+}
+
+/// What became of a transaction that was sent to us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It waits now.
+    Taken(Position),
+    /// It waited already.
+    Known(Position),
+    /// The chain has it.
+    Included(TransactionLookup),
+    /// It is not relayed.
+    Refused(Refusal),
+}
+
+struct Inner {
+    set: Mutex<RelaySet>,
+    backend: Arc<dyn Backend>,
+    spec: Arc<ChainSpec>,
+    offers: watch::Sender<u64>,
+    file: Option<PathBuf>,
+    /// The state of the set that was written last, as [`RelaySet::changes`] counts.
+    written: AtomicU64,
+}
+
+/// The transactions that wait, shared by everybody who sends, reads or mines them.
+#[derive(Clone)]
+pub struct TransactionRelay {
+    inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for TransactionRelay {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("TransactionRelay").finish_non_exhaustive()
+    }
+}
+
+impl TransactionRelay {
+    /// A relay over this chain. What `file` holds is taken up again; if that is damaged, it is set
+    /// aside, named in the log, and the relay starts empty. Without a file nothing is kept.
+    ///
+    /// # Errors
+    /// If the chain cannot be read.
+    pub fn open(
+        backend: Arc<dyn Backend>,
+        spec: Arc<ChainSpec>,
+        file: Option<PathBuf>,
+    ) -> Result<Self, BackendError> {
+        let saved = file.as_deref().map(file::read).unwrap_or_default();
+        let inner = Inner {
+            set: Mutex::new(RelaySet::default()),
+            backend,
+            spec,
+            offers: watch::Sender::new(0),
+            file,
+            written: AtomicU64::new(0),
+        };
+        let relay = Self { inner: Arc::new(inner) };
+        if !saved.is_empty() {
+            relay.restore(saved)?;
+        }
+        Ok(relay)
+    }
+
+    /// Takes a transaction in its canonical form, or says why not.
+    ///
+    /// # Errors
+    /// If the chain cannot be read; whether the transaction is good is not known then.
+    pub fn submit(&self, canonical: &[u8], origin: Origin) -> Result<Outcome, BackendError> {
+        self.submit_at(self.inner.backend.snapshot().as_ref(), canonical, origin)
+    }
+
+    /// The same on a snapshot that the caller has.
+    pub(crate) fn submit_at(
+        &self,
+        snapshot: &dyn Snapshot,
+        canonical: &[u8],
+        origin: Origin,
+    ) -> Result<Outcome, BackendError> {
+        let hash = keccak::keccak256(canonical).into();
+        if let Some(lookup) = snapshot.transaction(&hash)? {
+            return Ok(Outcome::Included(lookup));
+        }
+        let client = origin.client();
+        if let Some(position) = self.known(&hash, client) {
+            return Ok(Outcome::Known(position));
+        }
+        let decoded = decode_transaction(canonical);
+        let transaction = match decoded.and_then(|transaction| self.signed(transaction)) {
+            Ok(transaction) => Arc::new(transaction),
+            Err(refusal) => return Ok(Outcome::Refused(refusal)),
+        };
+        let rules = self.rules(snapshot)?;
+        let facts = account(snapshot, &transaction.sender())?;
+        let now = UnixSeconds(unix_seconds());
+        let sender = transaction.sender();
+        let mut set = self.inner.set.lock();
+        let taken = set.submit(transaction, client, facts, &rules, now);
+        let last = set.last_offer();
+        drop(set);
+        self.publish(last);
+        Ok(match taken {
+            Ok(position) => {
+                debug!(%hash, %sender, ?position, "Took transaction");
+                Outcome::Taken(position)
+            }
+            Err(refusal) => Outcome::Refused(refusal),
+        })
+    }
+
+    /// One that waits, or was included in a block newer than the caller's snapshot.
+    fn known(&self, hash: &B256, client: Client) -> Option<Position> {
+        let mut set = self.inner.set.lock();
+        match set.standing(hash)? {
+            Standing::Waiting(_) => set.renew(hash, client, UnixSeconds(unix_seconds())),
+            Standing::Included => Some(Position::Pending),
+        }
+    }
+
+    fn signed(&self, transaction: Transaction) -> Result<RelayTransaction, Refusal> {
+        // Whether the type is known yet is for the set to say.
+        let rules = ExecutionRules {
+            fork: Fork::Prague,
+            chain_id: self.inner.spec.chain_id(),
+            dao_drain: false,
+            block_reward: 0,
+            blobs: None,
+            deposit_contract: None,
+        };
+        let senders = recover_senders(&rules, std::slice::from_ref(&transaction));
+        let sender = senders.ok().and_then(|senders| senders.first().copied());
+        sender
+            .map(|sender| RelayTransaction::new(transaction, sender))
+            .ok_or(Refusal::InvalidSender)
+    }
+
+    /// The rules of the block after the snapshot's head.
+    fn rules(&self, snapshot: &dyn Snapshot) -> Result<Rules, BackendError> {
+        let head = snapshot.head();
+        let mut rlp = Vec::new();
+        snapshot.append_header(&head.hash, &mut rlp)?;
+        let header = Header::decode(&mut rlp.as_slice())
+            .map_err(|error| BackendError::Corrupt(format!("header {}: {error}", head.hash)))?;
+        let fork = self.inner.spec.fork_at(BlockPosition {
+            number: head.number.saturating_add(1),
+            timestamp: header.timestamp,
+            merged: self.inner.spec.merged_after(head.total_difficulty),
+        });
+        Ok(Rules { fork, gas_limit: header.gas_limit, min_tip: MIN_TIP })
+    }
+
+    /// What is known of a transaction that the caller's snapshot of the chain does not have.
+    #[must_use]
+    pub fn status(&self, hash: &B256) -> Option<Position> {
+        match self.inner.set.lock().standing(hash)? {
+            Standing::Waiting(position) => Some(position),
+            Standing::Included => Some(Position::Pending),
+        }
+    }
+
+    /// The canonical form of a transaction that waits.
+    #[must_use]
+    pub fn get(&self, hash: &B256) -> Option<Bytes> {
+        self.transaction(hash).map(|transaction| transaction.canonical().clone())
+    }
+
+    /// A transaction that waits, with its sender.
+    #[must_use]
+    pub fn transaction(&self, hash: &B256) -> Option<Arc<RelayTransaction>> {
+        self.inner.set.lock().get(hash).map(Arc::clone)
+    }
+
+    /// The nonce behind the last pending transaction of this sender, if one waits.
+    #[must_use]
+    pub fn next_nonce(&self, sender: &Address) -> Option<u64> {
+        self.inner.set.lock().next_nonce(sender)
+    }
+
+    /// How many transactions are pending, and how many queued.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        self.inner.set.lock().counts()
+    }
+
+    /// What a block on the head can take: best tip first, each sender's in the order of his
+    /// nonces. The block may have room for fewer.
+    #[must_use]
+    pub fn pending_for_block(&self, gas_limit: u64, base_fee: u64) -> Vec<Transaction> {
+        let chosen = self.inner.set.lock().executable(gas_limit, base_fee);
+        chosen.iter().map(|transaction| transaction.transaction().clone()).collect()
+    }
+
+    /// Wakes at every new pending transaction, with the number of the newest offer.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.inner.offers.subscribe()
+    }
+
+    /// Pending transactions to be announced to full nodes: those with a higher number than
+    /// `after`, oldest first, at most `limit`. A transaction gets a new number when it is to be
+    /// announced again.
+    #[must_use]
+    pub fn hashes(&self, after: u64, limit: usize) -> Vec<Offer> {
+        self.inner.set.lock().offers_since(after, limit)
+    }
+
+    fn publish(&self, last: u64) {
+        self.inner.offers.send_if_modified(|known| {
+            let newer = last > *known;
+            *known = last.max(*known);
+            newer
+        });
+    }
+
+    /// Goes along with the chain, whatever happened to it. To be called after every new head, by
+    /// one thread.
+    ///
+    /// # Errors
+    /// If the chain cannot be read; the next call makes up for it.
+    pub fn on_head(&self) -> Result<(), BackendError> {
+        let snapshot = self.inner.backend.snapshot();
+        let watched = self.inner.set.lock().watched();
+        if watched.is_empty() {
+            return Ok(());
+        }
+        let mut places = BTreeMap::new();
+        for hash in watched {
+            places.insert(hash, snapshot.transaction(&hash)?.map(|lookup| lookup.block_number));
+        }
+        let senders = self.inner.set.lock().senders_to_check(&places);
+        let mut facts = BTreeMap::new();
+        for sender in senders {
+            facts.insert(sender, account(snapshot.as_ref(), &sender)?);
+        }
+        let rules = self.rules(snapshot.as_ref())?;
+        let view = ChainView { head: snapshot.head().number, rules, places, facts };
+        let mut set = self.inner.set.lock();
+        let followed = set.follow(&view, UnixSeconds(unix_seconds()));
+        let last = set.last_offer();
+        drop(set);
+        self.publish(last);
+        debug!(head = view.head, ?followed, "Transactions followed the chain");
+        Ok(())
+    }
+
+    /// Forgets what expired and offers again what was offered long ago, also while no block comes.
+    pub fn age(&self) {
+        let mut set = self.inner.set.lock();
+        set.age(UnixSeconds(unix_seconds()));
+        let last = set.last_offer();
+        drop(set);
+        self.publish(last);
+    }
+
+    /// Writes the set to its file, if it changed since. Blocks.
+    ///
+    /// # Errors
+    /// If the file cannot be written; it then is what it was.
+    pub fn save(&self) -> std::io::Result<()> {
+        let Some(path) = &self.inner.file else { return Ok(()) };
+        let set = self.inner.set.lock();
+        let changes = set.changes();
+        if changes == self.inner.written.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let saved = set.saved();
+        drop(set);
+        file::write(path, &tx_relay::encode_saved(&saved))?;
+        self.inner.written.store(changes, Ordering::Release);
+        Ok(())
+    }
+
+    /// Forgets, offers again and writes at intervals; runs until it is dropped.
+    pub(crate) async fn keep(self) {
+        loop {
+            tokio::time::sleep(SAVE_INTERVAL).await;
+            self.age();
+            self.keep_now().await;
+        }
+    }
+
+    /// Writes the set to its file without holding up the caller's thread.
+    pub(crate) async fn keep_now(&self) {
+        let relay = self.clone();
+        let saved = tokio::task::spawn_blocking(move || relay.save()).await;
+        if let Ok(Err(error)) = saved {
+            warn!(%error, "Cannot write the file of waiting transactions");
+        }
+    }
+
+    /// Takes up what was saved, as far as the chain still allows it.
+    fn restore(&self, saved: Vec<tx_relay::Saved>) -> Result<(), BackendError> {
+        let snapshot = self.inner.backend.snapshot();
+        let rules = self.rules(snapshot.as_ref())?;
+        let now = UnixSeconds(unix_seconds());
+        let mut set = self.inner.set.lock();
+        for item in saved {
+            let decoded = decode_transaction(&item.transaction);
+            let Ok(transaction) = decoded.and_then(|transaction| self.signed(transaction)) else {
+                continue;
+            };
+            let (transaction, seen) = (Arc::new(transaction), item.seen.min(now));
+            if let Some(lookup) = snapshot.transaction(&transaction.hash())? {
+                set.restore_included(transaction, item.client, seen, lookup.block_number);
+                continue;
+            }
+            let facts = account(snapshot.as_ref(), &transaction.sender())?;
+            // What the chain has made impossible meanwhile is simply gone.
+            drop(set.submit(transaction, item.client, facts, &rules, seen));
+        }
+        set.age(now);
+        self.publish(set.last_offer());
+        let (pending, queued) = set.counts();
+        drop(set);
+        info!(pending, queued, "Loaded transactions to be relayed");
+        Ok(())
+    }
+}
+
+/// An account in the state of the snapshot's head.
+fn account(snapshot: &dyn Snapshot, address: &Address) -> Result<AccountFacts, BackendError> {
+    let head = snapshot.head();
+    let Some(state) = snapshot.state(&head.hash)? else {
+        return Err(BackendError::Corrupt(format!("the state of the head {} is gone", head.hash)));
+    };
+    let key = keccak::keccak256(address.as_slice()).into();
+    let account = state.account(&key)?;
+    Ok(account.map_or_else(AccountFacts::default, |account| AccountFacts {
+        nonce: account.nonce,
+        balance: account.balance,
+    }))
+}
+
+/// On a development chain the next block takes what waits.
+impl Transactions for TransactionRelay {
+    fn ready(&self, gas_limit: u64, base_fee: u64) -> Vec<Transaction> {
+        self.pending_for_block(gas_limit, base_fee)
+    }
+
+    fn arrivals(&self) -> watch::Receiver<u64> {
+        self.subscribe()
+    }
+}
