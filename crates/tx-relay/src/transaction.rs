@@ -50,30 +50,25 @@ pub fn decode_transaction(canonical: &[u8]) -> Result<Transaction, Refusal> {
 /// The decoder wants fees of 128 bits and a possible signature; bytes that are a transaction but
 /// for that are refused as go-ethereum refuses them.
 fn why(canonical: &[u8], error: &str) -> Refusal {
-    let (fees, signature): (&[usize], _) = match canonical.first() {
-        Some(1) => (&[2], 8),
-        Some(2 | 4) => (&[2, 3], usize::MAX),
-        _ => (&[1], 6),
+    let malformed = Refusal::Malformed(format!("rlp: {error}"));
+    // Where nonce and gas are, and where the fees.
+    let (words, fees): ([usize; 2], &[usize]) = match canonical.first() {
+        Some(1) => ([1, 3], &[2]),
+        Some(2 | 4) => ([1, 4], &[2, 3]),
+        _ => ([0, 2], &[1]),
     };
     let payload = canonical.get(usize::from(canonical.first() <= Some(&LAST_TYPE))..);
-    let Some(fields) = payload.and_then(string_fields) else {
-        return Refusal::Malformed(format!("rlp: {error}"));
-    };
-    let is_huge = |index: &usize| fields.get(*index).is_some_and(|field| field.len() > 16);
-    if fees.iter().any(is_huge) {
+    let Some(fields) = payload.and_then(string_fields) else { return malformed };
+    let longer = |index: &usize, most| fields.get(*index).is_none_or(|field| field.len() > most);
+    if words.iter().any(|index| longer(index, 8)) {
+        return malformed;
+    }
+    if fees.iter().any(|index| longer(index, 16)) {
         return Refusal::FeeVeryHigh;
     }
-    // Three integers of at most 32 bytes where a signature is.
-    let signature =
-        if signature == usize::MAX { fields.len().saturating_sub(3) } else { signature };
+    // The last three fields are a signature: integers of at most 32 bytes.
     let is_number = |field: &&[u8]| field.len() <= 32 && field.first() != Some(&0);
-    if fields.len() == signature.saturating_add(3)
-        && fields.iter().skip(signature).all(is_number)
-        && error.contains("parity")
-    {
-        return Refusal::InvalidSender;
-    }
-    Refusal::Malformed(format!("rlp: {error}"))
+    if fields.iter().rev().take(3).all(is_number) { Refusal::InvalidSender } else { malformed }
 }
 
 /// The fields of an RLP list; a list among them counts as an empty one.
