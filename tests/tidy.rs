@@ -14,9 +14,10 @@ use std::{
 };
 
 /// Crates without socket, file, clock, lock, thread or `async`.
-const CORES: [&str; 12] = [
+const CORES: [&str; 13] = [
     "consensus",
     "discv4",
+    "eth-sync",
     "eth-wire",
     "flow-control",
     "keccak",
