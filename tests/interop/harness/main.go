@@ -4,6 +4,7 @@
 //
 //	harness --tools FOLDER --server geth|lesd [--lesd PROGRAM] [--only WORD]
 //	harness --tools FOLDER --bench [--lesd PROGRAM] [--les-load PROGRAM] [--rounds N]
+//	harness --tools FOLDER --network N [--kills N] [--seed N] [--lesd PROGRAM]
 package main
 
 import (
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 func main() {
@@ -22,6 +24,9 @@ func main() {
 	bench := flag.Bool("bench", false, "compare the servers' CPU per request instead")
 	lesLoad := flag.String("les-load", "target/release/les-load", "the load generator")
 	rounds := flag.Int("rounds", 3, "how often --bench measures each server")
+	reorgs := flag.Int("network", 0, "run a test network with so many reorganisations instead")
+	kills := flag.Int("kills", 0, "how often --network kills a lesd that follows it")
+	seed := flag.Int64("seed", time.Now().UnixNano(), "what --network draws depths from")
 	flag.Parse()
 	if *bench {
 		b := &benchServer{tools: *tools, lesd: *lesd, lesLoad: *lesLoad, rounds: *rounds}
@@ -37,7 +42,12 @@ func main() {
 		os.Exit(2)
 	}
 	b := &session{tools: *tools, lesd: *lesd, server: *kind, folder: folder}
-	for _, phase := range b.phases() {
+	phases := b.phases()
+	if *reorgs > 0 {
+		fmt.Println("seed", *seed)
+		phases = []phase{{"a test network", func() error { return b.network(*reorgs, *kills, *seed) }}}
+	}
+	for _, phase := range phases {
 		if !strings.Contains(phase.name, *only) {
 			continue
 		}
