@@ -1,20 +1,17 @@
 //! The store against the generated chain in memory.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod common;
 
 use std::{fs::OpenOptions, sync::Arc};
 
 use alloy_primitives::B256;
 use chain_backend::{
-    Backend, BackendError, HelperStep, HelperTrieBuilder, HelperTrieKind, KEPT_STATES, MERGE_BATCH,
-    Store, memory::Generator,
+    Backend, BackendError, HelperTrieKind, KEPT_STATES, MERGE_BATCH, Store, memory::Generator,
 };
 use common::{
-    SECTIONS, add, assert_same, assert_same_state, create, execute, memory, open, options,
+    add, assert_same, assert_same_helper_tries, assert_same_state, build_helper_tries, create,
+    execute, memory, open, options,
 };
-use merkle_trie::NodeSet;
 
 #[test]
 fn a_long_chain_reads_as_it_was_made_and_keeps_the_last_states() {
@@ -178,7 +175,7 @@ fn helper_tries_are_those_of_a_trie_built_afresh() {
         add(&store, block);
     }
     let oracle = memory(&trunk);
-    build_all(&store);
+    build_helper_tries(&store);
     assert_same_helper_tries(&store, &oracle, 4);
 
     // A section whose blocks are not canonical any more is built again.
@@ -190,45 +187,10 @@ fn helper_tries_are_those_of_a_trie_built_afresh() {
     }
     store.set_head(&head.hash).unwrap();
     assert_eq!(store.snapshot().helper_trie_sections(HelperTrieKind::Bloom), 3);
-    build_all(&store);
+    build_helper_tries(&store);
     assert_same_helper_tries(&store, &oracle, 4);
     drop(store);
     assert_same_helper_tries(&open(directory.path()), &oracle, 4);
-}
-
-fn build_all(store: &Arc<Store>) {
-    let mut builder = HelperTrieBuilder::new(Arc::clone(store));
-    // Each step reads or builds, so this many are enough.
-    let steps: Vec<_> = (0..100).map(|_| builder.step().unwrap()).collect();
-    assert_eq!(steps.last(), Some(&HelperStep::Idle));
-}
-
-fn assert_same_helper_tries(store: &Store, oracle: &impl Backend, sections: u64) {
-    let (found, expected) = (store.snapshot(), oracle.snapshot());
-    assert_eq!(found.checkpoint().unwrap(), expected.checkpoint().unwrap());
-    for kind in [HelperTrieKind::CanonicalHash, HelperTrieKind::Bloom] {
-        assert_eq!(found.helper_trie_sections(kind), sections);
-        assert_eq!(expected.helper_trie_sections(kind), sections);
-        for section in 0..=sections {
-            for position in [0, 63, 200] {
-                let number = section * SECTIONS.section + position;
-                let bit = [&[1, 0x77][..], &(position % 4).to_be_bytes()].concat();
-                let key = match kind {
-                    HelperTrieKind::CanonicalHash => number.to_be_bytes().to_vec(),
-                    HelperTrieKind::Bloom => bit,
-                };
-                let prove = |from: &dyn chain_backend::Snapshot, level| {
-                    let mut nodes = NodeSet::default();
-                    let built = from.prove_helper(kind, section, &key, level, &mut nodes).unwrap();
-                    (built, nodes.payload().to_vec())
-                };
-                for level in [0, 2] {
-                    let proof = prove(&*found, level);
-                    assert_eq!(proof, prove(&*expected, level), "{kind:?} {section} {key:?}");
-                }
-            }
-        }
-    }
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::{path::Path, sync::Arc};
 
 use alloy_primitives::{B256, keccak256};
 use chain_backend::{
-    Backend, ExecutedBlock, HelperTrieParameters, Snapshot, StateSnapshot, Store, StoreOptions,
-    WorkingState,
+    Backend, ExecutedBlock, HelperStep, HelperTrieBuilder, HelperTrieKind, HelperTrieParameters,
+    Snapshot, StateSnapshot, Store, StoreOptions, WorkingState,
     memory::{GeneratedBlock, Generator, MemoryChain},
 };
 use merkle_trie::NodeSet;
@@ -130,6 +130,43 @@ pub(crate) fn assert_same_state(found: &dyn Snapshot, block: &GeneratedBlock) {
     assert_eq!(state.account(&absent).unwrap(), None);
     assert_eq!(account_proof(&*state, &absent), account_proof(&*expected, &absent));
     assert_eq!(storage_proof(&*state, &absent, &absent), None);
+}
+
+/// Builds every section that the chain completes.
+pub(crate) fn build_helper_tries(store: &Arc<Store>) {
+    let mut builder = HelperTrieBuilder::new(Arc::clone(store));
+    // Each step reads or builds, so this many are enough.
+    let steps: Vec<_> = (0..100).map(|_| builder.step().unwrap()).collect();
+    assert_eq!(steps.last(), Some(&HelperStep::Idle));
+}
+
+/// The helper tries of the first sections are those that are built afresh.
+pub(crate) fn assert_same_helper_tries(store: &Store, oracle: &impl Backend, sections: u64) {
+    let (found, expected) = (store.snapshot(), oracle.snapshot());
+    assert_eq!(found.checkpoint().unwrap(), expected.checkpoint().unwrap());
+    for kind in [HelperTrieKind::CanonicalHash, HelperTrieKind::Bloom] {
+        assert_eq!(found.helper_trie_sections(kind), sections);
+        assert_eq!(expected.helper_trie_sections(kind), sections);
+        for section in 0..=sections {
+            for position in [0, 63, 200] {
+                let number = section * SECTIONS.section + position;
+                let bit = [&[1, 0x77][..], &(position % 4).to_be_bytes()].concat();
+                let key = match kind {
+                    HelperTrieKind::CanonicalHash => number.to_be_bytes().to_vec(),
+                    HelperTrieKind::Bloom => bit,
+                };
+                let prove = |from: &dyn Snapshot, level| {
+                    let mut nodes = NodeSet::default();
+                    let built = from.prove_helper(kind, section, &key, level, &mut nodes).unwrap();
+                    (built, nodes.payload().to_vec())
+                };
+                for level in [0, 2] {
+                    let proof = prove(&*found, level);
+                    assert_eq!(proof, prove(&*expected, level), "{kind:?} {section} {key:?}");
+                }
+            }
+        }
+    }
 }
 
 fn read(append: impl FnOnce(&mut Vec<u8>) -> Result<bool, chain_backend::BackendError>) -> Vec<u8> {
