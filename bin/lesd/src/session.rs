@@ -48,7 +48,8 @@ pub(crate) async fn serve(
     drop(seat);
     if ended.is_fault() {
         if shared.may_log(address, "ended") {
-            warn!(%address, id = %short(&id), client = %name, reason = %ended, "Light client dropped");
+            let id = short(&id);
+            warn!(%address, %id, client = %name, reason = %ended, "Light client dropped");
         }
     } else if may_log {
         info!(%address, id = %short(&id), client = %name, reason = %ended, "Light client gone");
