@@ -93,8 +93,8 @@ pub enum Error {
     /// Nothing to begin with.
     #[error(
         "say what to trust: --genesis FILE checks every header, --trusted-hash HASH begins at a \
-         block that you know, --cht-root N:HASH at a trie root that you know, --trust-head believes \
-         the server's newest block"
+         block that you know, --cht-root N:HASH at a trie root that you know, --trust-head \
+         believes the server's newest block"
     )]
     NoTrust,
     /// The server says nothing of a head.

@@ -79,7 +79,8 @@ fn dev(chain: &DevChain, period: Period, network_id: u64, enode: &str, directory
          geth attach --exec 'admin.addPeer(\"{enode}\")' {socket}\n  \
          geth attach --exec 'eth.sendTransaction({{from: \"{from}\", to: \"{to}\", \
          value: web3.toWei(1, \"ether\")}})' {socket}\n\n\
-         `geth attach {socket}` is a console; eth.getTransactionReceipt(HASH) reads the receipt.\n\n\
+         `geth attach {socket}` is a console; eth.getTransactionReceipt(HASH) reads the \
+         receipt.\n\n\
          Or ask it directly:\n\n  \
          lesctl probe '{enode}'\n  \
          lesctl get '{enode}' balance {from} --genesis {genesis}\n"
