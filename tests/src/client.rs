@@ -27,24 +27,24 @@ pub enum Received {
     Closed,
 }
 
-/// One connection to a server.
-pub struct Client {
+/// A connection after Hello, whatever it is for.
+pub struct Wire {
     stream: TcpStream,
     session: Session,
     workspace: Workspace,
     received: Vec<u8>,
-    /// The version that was agreed on.
-    pub version: Version,
 }
 
-impl Client {
-    /// Connects with a fresh key and exchanges Hello, no more.
-    pub fn dial(enode: &Enode, version: Version) -> Self {
-        Self::dial_with(enode, version, &NodeKey::random(&mut rand::rng()))
-    }
+/// What the versions of a protocol are offered as: name, version, number of messages.
+pub fn offer(name: &str, version: u8, messages: u8) -> Offer {
+    let name = Name::new(name).expect("a name");
+    let capability = Capability { name, version: u64::from(version) };
+    Offer { capability, length: u64::from(messages) }
+}
 
-    /// Connects with this key and exchanges Hello, no more.
-    pub fn dial_with(enode: &Enode, version: Version, key: &NodeKey) -> Self {
+impl Wire {
+    /// Connects and exchanges Hello; panics if nothing is shared.
+    pub fn dial(enode: &Enode, key: &NodeKey, offers: &[Offer]) -> Self {
         let Host::Ip(ip) = enode.host else { panic!("an address") };
         let mut stream = TcpStream::connect((ip, enode.tcp_port)).expect("a server");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
@@ -60,10 +60,8 @@ impl Client {
         };
         let ack: Vec<u8> = received.drain(..length).collect();
         let established = dialing.open_ack(&ack).expect("a valid ack");
-        let name = Name::new(les_wire::CAPABILITY_NAME).expect("a name");
-        let capability = Capability { name, version: u64::from(version.number()) };
-        let offers = [Offer { capability, length: u64::from(version.message_count()) }];
-        let hello = Hello::new("les-tests".to_owned(), vec![capability], key.id());
+        let capabilities = offers.iter().map(|offer| offer.capability).collect();
+        let hello = Hello::new("les-tests".to_owned(), capabilities, key.id());
         let mut out = Vec::new();
         let mut greeting = Greeting::new(established, &hello, &mut out).expect("a short Hello");
         stream.write_all(&out).expect("a socket");
@@ -76,8 +74,71 @@ impl Client {
                 GreetingEvent::Disconnect(reason) => panic!("disconnected: {reason}"),
             }
         };
-        let session = greeting.into_session(&theirs, &offers, les_wire::MAX_MESSAGE_BYTES);
-        Self { stream, session, workspace: Workspace::new(), received, version }
+        let session = greeting.into_session(&theirs, offers, les_wire::MAX_MESSAGE_BYTES);
+        Self { stream, session, workspace: Workspace::new(), received }
+    }
+
+    /// Sends one message of the capability with this index.
+    pub fn send(&mut self, capability: usize, code: u64, payload: &[u8]) {
+        let mut out = Vec::new();
+        self.session
+            .write(capability, code, Payload::Plain(payload), &mut self.workspace, &mut out)
+            .expect("a message that fits");
+        // A server that has closed already is found out when reading.
+        drop(self.stream.write_all(&out));
+    }
+
+    /// The next message that is not a ping, with the index of its capability, or how the
+    /// connection ended.
+    pub fn receive(&mut self) -> (usize, Received) {
+        loop {
+            let read = match self.session.read(&mut self.received, &mut self.workspace) {
+                Ok(read) => read,
+                Err(fault) => panic!("the server broke the protocol: {fault}"),
+            };
+            let used = read.consumed;
+            let found = match read.event {
+                Event::Message { capability, code, payload } => {
+                    Some((capability, Received::Message(code, payload.to_vec())))
+                }
+                Event::Disconnect(reason) => Some((0, Received::Disconnect(reason))),
+                Event::Need(_) => {
+                    self.received.drain(..used);
+                    match read_more(&mut self.stream, &mut self.received) {
+                        Ok(()) => continue,
+                        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                            panic!("no answer within {PATIENCE:?}")
+                        }
+                        Err(_) => return (0, Received::Closed),
+                    }
+                }
+                Event::Ping | Event::Pong | Event::Ignored(_) => None,
+            };
+            self.received.drain(..used);
+            if let Some(found) = found {
+                return found;
+            }
+        }
+    }
+}
+
+/// One connection to a server.
+pub struct Client {
+    wire: Wire,
+    /// The version that was agreed on.
+    pub version: Version,
+}
+
+impl Client {
+    /// Connects with a fresh key and exchanges Hello, no more.
+    pub fn dial(enode: &Enode, version: Version) -> Self {
+        Self::dial_with(enode, version, &NodeKey::random(&mut rand::rng()))
+    }
+
+    /// Connects with this key and exchanges Hello, no more.
+    pub fn dial_with(enode: &Enode, version: Version, key: &NodeKey) -> Self {
+        let offers = [offer(les_wire::CAPABILITY_NAME, version.number(), version.message_count())];
+        Self { wire: Wire::dial(enode, key, &offers), version }
     }
 
     /// Connects, and exchanges Status.
@@ -100,56 +161,24 @@ impl Client {
 
     /// Sends one message.
     pub fn send(&mut self, code: u64, payload: &[u8]) {
-        let mut out = Vec::new();
-        self.session
-            .write(0, code, Payload::Plain(payload), &mut self.workspace, &mut out)
-            .expect("a message that fits");
-        // A server that has closed already is found out when reading.
-        drop(self.stream.write_all(&out));
+        self.wire.send(0, code, payload);
     }
 
     /// Sends a Ping of the base protocol.
     pub fn ping(&mut self) {
         let mut out = Vec::new();
-        self.session.ping(&mut out).expect("a short message");
-        drop(self.stream.write_all(&out));
+        self.wire.session.ping(&mut out).expect("a short message");
+        drop(self.wire.stream.write_all(&out));
     }
 
     /// Sends bytes as they are, in place of a frame.
     pub fn send_raw(&mut self, bytes: &[u8]) {
-        drop(self.stream.write_all(bytes));
+        drop(self.wire.stream.write_all(bytes));
     }
 
     /// The next message that is not a ping, or how the connection ended.
     pub fn receive(&mut self) -> Received {
-        loop {
-            let read = match self.session.read(&mut self.received, &mut self.workspace) {
-                Ok(read) => read,
-                Err(fault) => panic!("the server broke the protocol: {fault}"),
-            };
-            let used = read.consumed;
-            let found = match read.event {
-                Event::Message { code, payload, .. } => {
-                    Some(Received::Message(code, payload.to_vec()))
-                }
-                Event::Disconnect(reason) => Some(Received::Disconnect(reason)),
-                Event::Need(_) => {
-                    self.received.drain(..used);
-                    match read_more(&mut self.stream, &mut self.received) {
-                        Ok(()) => continue,
-                        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                            panic!("no answer within {PATIENCE:?}")
-                        }
-                        Err(_) => return Received::Closed,
-                    }
-                }
-                Event::Ping | Event::Pong | Event::Ignored(_) => None,
-            };
-            self.received.drain(..used);
-            if let Some(found) = found {
-                return found;
-            }
-        }
+        self.wire.receive().1
     }
 
     /// Sends a request and returns the reply's payload; anything else is a failure.

@@ -8,4 +8,5 @@
 )]
 
 pub mod client;
+pub mod eth_peer;
 pub mod server;

@@ -2,13 +2,16 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock, atomic::AtomicBool},
+    sync::{Arc, Mutex, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
 
 use chain_backend::{Backend, Importer, SealCaches, Store};
 use consensus::ChainSpec;
-use lesd::{Handle, Node, Parts, TransactionRelay, bundled, data_directory};
+use lesd::{
+    ChainWriter, FullNodes, Handle, HeadListener, Node, Parts, TransactionRelay, WriterThread,
+    bundled, data_directory,
+};
 use rlpx::{Enode, NodeKey};
 use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot};
 
@@ -55,10 +58,16 @@ pub struct Server {
     pub enode: Enode,
     /// To look into it.
     pub handle: Handle,
+    heads: Heads,
+    /// Extends the chain, if the server follows a network.
+    pub writer: Option<ChainWriter>,
+    _writer_thread: Option<WriterThread>,
     stop: Option<oneshot::Sender<()>>,
     stopped: Option<oneshot::Receiver<()>>,
     runtime: Option<Runtime>,
 }
+
+type Heads = Arc<Mutex<Vec<Box<dyn Fn(u64) + Send>>>>;
 
 /// Limits of a server.
 #[derive(Clone, Debug)]
@@ -67,11 +76,14 @@ pub struct Limits {
     pub peers: usize,
     /// Where transactions are kept over a restart.
     pub transactions: Option<PathBuf>,
+    /// Full nodes.
+    pub full_nodes: FullNodes,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { peers: 100, transactions: None }
+        let full_nodes = FullNodes { max_peers: 16, static_peers: Vec::new() };
+        Self { peers: 100, transactions: None, full_nodes }
     }
 }
 
@@ -86,19 +98,54 @@ impl Server {
         Self::serving(Arc::clone(&chain.store), Arc::clone(&chain.spec), limits)
     }
 
+    /// Starts a server that follows the network of its full nodes.
+    pub fn following(chain: &Chain, limits: Limits) -> Self {
+        let (store, spec) = (Arc::clone(&chain.store), Arc::clone(&chain.spec));
+        let heads = Heads::default();
+        let listening = Arc::clone(&heads);
+        let mut server = Self::run(Arc::clone(&store), Arc::clone(&spec), limits, false, |node| {
+            let (handle, heads) = (node.handle(), Arc::clone(&heads));
+            let announce: HeadListener = Box::new(move |head| {
+                handle.head_changed().expect("a readable head");
+                heads.lock().expect("no panic").iter().for_each(|tell| tell(head.new.number));
+            });
+            let chain = data_directory::Chain { store, spec };
+            let (writer, thread) =
+                ChainWriter::start(&chain, false, vec![announce]).expect("a thread");
+            node.follow(writer.clone());
+            Some((writer, thread))
+        });
+        server.heads = listening;
+        server
+    }
+
+    /// Calls `tell` with the height of the chain, now and whenever it changes, if this server
+    /// follows a network.
+    pub fn on_head(&self, chain: &Chain, tell: impl Fn(u64) + Send + 'static) {
+        let mut heads = self.heads.lock().expect("no panic");
+        tell(chain.store.head().number);
+        heads.push(Box::new(tell));
+    }
+
     /// Starts a server of this backend.
     pub fn serving<B: Backend + 'static>(
         backend: Arc<B>,
         spec: Arc<ChainSpec>,
         limits: Limits,
     ) -> Self {
-        Self::run(backend, spec, limits, false)
+        Self::run(backend, spec, limits, false, |_| None)
     }
 
     /// Starts a server of the bundled chain that flips a bit of every state proof.
     pub fn corrupting() -> Self {
         let chain = bundled_chain();
-        Self::run(Arc::clone(&chain.store), Arc::clone(&chain.spec), Limits::default(), true)
+        Self::run(
+            Arc::clone(&chain.store),
+            Arc::clone(&chain.spec),
+            Limits::default(),
+            true,
+            |_| None,
+        )
     }
 
     fn run<B: Backend + 'static>(
@@ -106,13 +153,14 @@ impl Server {
         spec: Arc<ChainSpec>,
         limits: Limits,
         corrupt_proofs: bool,
+        prepare: impl FnOnce(&mut Node) -> Option<(ChainWriter, WriterThread)>,
     ) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let network_id = spec.chain_id();
         let reader: Arc<dyn Backend> = Arc::<B>::clone(&backend);
         let relay = TransactionRelay::open(reader, Arc::clone(&spec), limits.transactions.clone())
             .expect("a readable chain");
-        let node = runtime.block_on(async {
+        let mut node = runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
             Node::new(Parts {
                 relay,
@@ -123,12 +171,14 @@ impl Server {
                 key: NodeKey::random(&mut rand::rng()),
                 listener,
                 discovery: None,
+                full_nodes: limits.full_nodes,
                 max_peers: limits.peers,
                 max_prefix_peers: limits.peers,
                 corrupt_proofs,
             })
             .expect("a node")
         });
+        let (writer, _writer_thread) = prepare(&mut node).unzip();
         let (enode, handle) = (node.enode().clone(), node.handle());
         let (stop, stop_asked) = oneshot::channel();
         let (done, stopped) = oneshot::channel();
@@ -139,7 +189,16 @@ impl Server {
             node.run(shutdown).await.expect("a working listener");
             done.send(()).expect("somebody waits");
         });
-        Self { enode, handle, stop: Some(stop), stopped: Some(stopped), runtime: Some(runtime) }
+        Self {
+            enode,
+            handle,
+            heads: Heads::default(),
+            writer,
+            _writer_thread,
+            stop: Some(stop),
+            stopped: Some(stopped),
+            runtime: Some(runtime),
+        }
     }
 
     /// Asks the server to stop and waits until it has; panics after five seconds.

@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use rlpx::{Enode, InvalidEnode};
+
 use crate::dev::{DEFAULT_PERIOD, DevConfig, MAX_ACCOUNTS, MAX_PERIOD, Period};
 use crate::settings::Settings;
 
@@ -13,6 +15,8 @@ const DEFAULT_PORT: u16 = 30303;
 const DEFAULT_LIGHT_MAX_PEERS: usize = 1000;
 /// A household or office behind one address.
 const DEFAULT_LIGHT_MAX_PREFIX_PEERS: usize = 16;
+/// A few nodes are enough to hear of every block, and each may send megabytes.
+const DEFAULT_ETH_MAX_PEERS: usize = 16;
 const DEFAULT_CACHE_MIB: usize = 512;
 /// 2^20 connections would need more file descriptors than Linux gives a process by default.
 const MAX_LIGHT_PEERS: usize = 1 << 20;
@@ -68,6 +72,10 @@ pub struct Config {
     pub max_peers: usize,
     /// Most light clients of one address prefix.
     pub max_prefix_peers: usize,
+    /// Full nodes to which a connection is kept up.
+    pub static_peers: Vec<Enode>,
+    /// Most full nodes.
+    pub eth_max_peers: usize,
     /// Memory for caches, in bytes.
     pub cache_bytes: usize,
 }
@@ -81,6 +89,12 @@ pub enum ConfigError {
     /// No light client could connect.
     #[error("light.maxprefixpeers must be at least 1")]
     MaxPrefixPeers,
+    /// More full nodes than are followed.
+    #[error("eth.maxpeers must be at most {}", eth_sync::MAX_PEERS)]
+    EthMaxPeers,
+    /// A full node that cannot be dialled.
+    #[error("staticpeers: {0}")]
+    StaticPeer(InvalidEnode),
     /// The cache would not hold one node.
     #[error("cache must be from 1 MiB to 1 TiB (1048576)")]
     Cache,
@@ -136,6 +150,12 @@ impl TryFrom<Settings> for Config {
         if max_prefix_peers == 0 {
             return Err(ConfigError::MaxPrefixPeers);
         }
+        let eth_max_peers = raw.eth_max_peers.unwrap_or(DEFAULT_ETH_MAX_PEERS);
+        if eth_max_peers > eth_sync::MAX_PEERS {
+            return Err(ConfigError::EthMaxPeers);
+        }
+        let urls = raw.staticpeers.iter().flatten();
+        let static_peers = urls.map(|url| url.parse()).collect::<Result<_, _>>();
         let cache_mib = raw.cache.unwrap_or(DEFAULT_CACHE_MIB);
         if cache_mib == 0 || cache_mib > 1 << 20 {
             return Err(ConfigError::Cache);
@@ -169,6 +189,8 @@ impl TryFrom<Settings> for Config {
             archive: raw.archive.unwrap_or(false),
             max_peers,
             max_prefix_peers,
+            static_peers: static_peers.map_err(ConfigError::StaticPeer)?,
+            eth_max_peers,
             cache_bytes: cache_mib.saturating_mul(1 << 20),
         })
     }
@@ -192,6 +214,13 @@ mod tests {
         check(
             Settings { light_max_prefix_peers: Some(0), ..raw() },
             Err(ConfigError::MaxPrefixPeers),
+        );
+        check(Settings { eth_max_peers: Some(0), ..raw() }, Ok(30303));
+        check(Settings { eth_max_peers: Some(257), ..raw() }, Err(ConfigError::EthMaxPeers));
+        let staticpeers = Some(vec!["enode://".to_owned()]);
+        check(
+            Settings { staticpeers, ..raw() },
+            Err(ConfigError::StaticPeer(InvalidEnode::NoAddress)),
         );
         check(Settings { cache: Some(0), ..raw() }, Err(ConfigError::Cache));
         let import = Some(vec![PathBuf::from("chain.rlp")]);

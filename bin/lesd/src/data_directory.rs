@@ -3,6 +3,7 @@
 //! ```text
 //! D/genesis.json   the genesis file without its accounts: the rules of the chain
 //! D/nodekey        64 hexadecimal digits, as in go-ethereum
+//! D/static-nodes.json  full nodes to connect to, as in go-ethereum; written by the operator
 //! D/chain/         the store, with its lock
 //! D/transactions   what light clients sent and no block has yet
 //! ```
@@ -26,6 +27,9 @@ use crate::config::KeySource;
 
 /// The file of the transactions that wait, within a data directory.
 pub const TRANSACTIONS: &str = "transactions";
+
+/// The file of full nodes to which a connection is kept up, within a data directory.
+pub const STATIC_NODES: &str = "static-nodes.json";
 
 /// A chain that is open.
 #[derive(Debug)]

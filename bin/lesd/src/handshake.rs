@@ -1,10 +1,10 @@
-//! From an accepted socket to an RLPx session: keys, then Hello.
+//! From a socket to an RLPx session: keys, then Hello.
 
 use std::{io, time::Duration};
 
 use rlpx::{
-    Accepted, Capability, Fault, Greeting, GreetingEvent, HandshakeError, Hello, Name, NodeKey,
-    Offer, Progress, Reason, Session, accept,
+    Accepted, Capability, Established, Fault, Greeting, GreetingEvent, HandshakeError, Hello, Name,
+    NodeId, NodeKey, Offer, Progress, Reason, Session, accept,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -34,8 +34,8 @@ pub(crate) enum Failed {
     Fault(#[from] Fault),
     #[error("disconnected by the peer: {0}")]
     Disconnected(Reason),
-    #[error("offers no version of les that we speak ({0})")]
-    NoLes(String),
+    #[error("offers no version of {0} that we speak ({1})")]
+    NothingShared(&'static str, String),
     #[error("connected to itself")]
     Ourselves,
     #[error("more bytes than a handshake has")]
@@ -51,37 +51,84 @@ pub(crate) struct Greeted {
     pub(crate) rest: Vec<u8>,
 }
 
-/// What we offer: `les` in its three versions.
-pub(crate) fn offers() -> Vec<Offer> {
-    les_wire::Version::ALL
-        .iter()
-        .filter_map(|version| {
-            let name = Name::new(les_wire::CAPABILITY_NAME)?;
-            let capability = Capability { name, version: u64::from(version.number()) };
-            Some(Offer { capability, length: u64::from(version.message_count()) })
+/// One capability in all its versions, as (number, message codes).
+fn offers(name: &str, versions: impl Iterator<Item = (u8, u8)>) -> Vec<Offer> {
+    let Some(name) = Name::new(name) else { return Vec::new() };
+    versions
+        .map(|(version, length)| Offer {
+            capability: Capability { name, version: u64::from(version) },
+            length: u64::from(length),
         })
         .collect()
 }
 
-/// Makes a session as the recipient of a connection.
-pub(crate) async fn greet(stream: &mut TcpStream, key: &NodeKey) -> Result<Greeted, Failed> {
-    timeout(TIMEOUT, exchange(stream, key)).await.map_err(|_| Failed::Timeout)?
+/// `les`: what light clients come for.
+fn les_offers() -> Vec<Offer> {
+    let versions = les_wire::Version::ALL.iter();
+    offers(les_wire::CAPABILITY_NAME, versions.map(|it| (it.number(), it.message_count())))
 }
 
-async fn exchange(stream: &mut TcpStream, key: &NodeKey) -> Result<Greeted, Failed> {
-    let mut input = Vec::new();
-    let accepted = accept_keys(stream, key, &mut input).await?;
-    input.drain(..accepted.consumed);
-    let mut out = accepted.reply;
-    if accepted.established.remote == *key.id() {
+/// `eth`: what full nodes speak.
+fn eth_offers() -> Vec<Offer> {
+    let versions = eth_wire::Version::ALL.iter();
+    offers(eth_wire::CAPABILITY_NAME, versions.map(|it| (it.number(), it.message_count())))
+}
+
+/// Makes a session as the recipient of a connection: with a light client or a full node.
+pub(crate) async fn greet(stream: &mut TcpStream, key: &NodeKey) -> Result<Greeted, Failed> {
+    let exchange = async {
+        let mut input = Vec::new();
+        let accepted = accept_keys(stream, key, &mut input).await?;
+        input.drain(..accepted.consumed);
+        let offers = [eth_offers(), les_offers()].concat();
+        let established = accepted.established;
+        exchange_hellos(stream, key, established, accepted.reply, input, "les or eth", &offers)
+            .await
+    };
+    timeout(TIMEOUT, exchange).await.map_err(|_| Failed::Timeout)?
+}
+
+/// Makes a session with the full node that has this id.
+pub(crate) async fn dial(
+    stream: &mut TcpStream,
+    key: &NodeKey,
+    remote: &NodeId,
+) -> Result<Greeted, Failed> {
+    let exchange = async {
+        let (dialing, auth) = rlpx::dial(key, remote, &mut rand::rng())?;
+        stream.write_all(&auth).await?;
+        let mut input = Vec::new();
+        let length = loop {
+            match dialing.ack_length(&input)? {
+                Progress::Complete(length) => break length,
+                Progress::Need(_) => read_more(stream, &mut input).await?,
+            }
+        };
+        let behind = input.split_off(length.min(input.len()));
+        let established = dialing.open_ack(&input)?;
+        let offers = eth_offers();
+        exchange_hellos(stream, key, established, Vec::new(), behind, "eth", &offers).await
+    };
+    timeout(TIMEOUT, exchange).await.map_err(|_| Failed::Timeout)?
+}
+
+/// Sends our Hello behind `out`, reads theirs from `input` and the socket, and compares.
+async fn exchange_hellos(
+    stream: &mut TcpStream,
+    key: &NodeKey,
+    established: Established,
+    mut out: Vec<u8>,
+    mut input: Vec<u8>,
+    wanted: &'static str,
+    offers: &[Offer],
+) -> Result<Greeted, Failed> {
+    if established.remote == *key.id() {
         return Err(Failed::Ourselves);
     }
-    let offers = offers();
     let capabilities = offers.iter().map(|offer| offer.capability).collect();
     let hello = Hello::new(CLIENT.to_owned(), capabilities, key.id());
     // Only a Hello too long for a frame fails here, and ours is not.
-    let mut greeting =
-        Greeting::new(accepted.established, &hello, &mut out).map_err(|_| Failed::TooLong)?;
+    let mut greeting = Greeting::new(established, &hello, &mut out).map_err(|_| Failed::TooLong)?;
     stream.write_all(&out).await?;
     let theirs = match read_hello(stream, &mut greeting, &mut input).await {
         Ok(hello) => hello,
@@ -92,14 +139,14 @@ async fn exchange(stream: &mut TcpStream, key: &NodeKey) -> Result<Greeted, Fail
             return Err(failed);
         }
     };
-    let has_les = |offer: &Offer| theirs.capabilities.contains(&offer.capability);
-    if !offers.iter().any(has_les) {
+    let is_shared = |offer: &Offer| theirs.capabilities.contains(&offer.capability);
+    if !offers.iter().any(is_shared) {
         refuse(stream, &mut greeting, Reason::UselessPeer).await?;
         let offered: Vec<String> =
             theirs.capabilities.iter().take(8).map(ToString::to_string).collect();
-        return Err(Failed::NoLes(offered.join(", ")));
+        return Err(Failed::NothingShared(wanted, offered.join(", ")));
     }
-    let session = greeting.into_session(&theirs, &offers, les_wire::MAX_MESSAGE_BYTES);
+    let session = greeting.into_session(&theirs, offers, les_wire::MAX_MESSAGE_BYTES);
     Ok(Greeted { session, client: printable(&theirs.client), rest: input })
 }
 
@@ -172,10 +219,20 @@ mod tests {
     }
 
     #[test]
-    fn three_versions_are_offered_with_go_ethereums_lengths() {
-        let offered: Vec<_> =
-            offers().iter().map(|offer| (offer.capability.to_string(), offer.length)).collect();
-        let expected = [("les/2", 22), ("les/3", 24), ("les/4", 24)];
+    fn every_version_is_offered_with_go_ethereums_lengths() {
+        let offered: Vec<_> = [eth_offers(), les_offers()]
+            .concat()
+            .iter()
+            .map(|offer| (offer.capability.to_string(), offer.length))
+            .collect();
+        let expected = [
+            ("eth/66", 17),
+            ("eth/67", 17),
+            ("eth/68", 17),
+            ("les/2", 22),
+            ("les/3", 24),
+            ("les/4", 24),
+        ];
         assert_eq!(offered, expected.map(|(name, length)| (name.to_owned(), length)));
     }
 }

@@ -17,6 +17,7 @@ pub mod dev;
 pub mod discovery;
 mod driver;
 mod ended;
+pub mod eth;
 mod handshake;
 mod helper_tries;
 mod inbox;
@@ -38,5 +39,6 @@ pub mod settings;
 mod status;
 
 pub use chain_writer::{ChainWriter, HeadListener, NewHead, WriteError, WriterThread};
+pub use eth::{FullNodes, SyncProgress};
 pub use node::{Handle, Node, Parts, StartError};
 pub use relay::TransactionRelay;

@@ -15,7 +15,7 @@ use discv4::Responder;
 use flow_control::Time;
 use les_engine::Engine;
 use parking_lot::Mutex;
-use rlpx::{Enode, Host, NodeKey};
+use rlpx::{Enode, Host, NodeId, NodeKey, Reason};
 use tokio::{
     net::{TcpListener, UdpSocket},
     sync::watch,
@@ -24,8 +24,18 @@ use tokio::{
 use tracing::{info, warn};
 
 use crate::{
-    announce::Announcement, clock::Clock, discovery, driver::Driver, listener, log_limit::LogLimit,
-    peer_table::PeerTable, readers::Readers, relay::TransactionRelay, session, status,
+    ChainWriter,
+    announce::Announcement,
+    clock::Clock,
+    discovery,
+    driver::Driver,
+    eth::{self, Eth, FullNodes, SyncProgress},
+    listener,
+    log_limit::LogLimit,
+    peer_table::PeerTable,
+    readers::Readers,
+    relay::TransactionRelay,
+    session, status,
 };
 
 /// Reads that may wait for the disk at once.
@@ -46,6 +56,7 @@ pub(crate) struct Shared {
     pub(crate) offer: status::Offer,
     pub(crate) peers: Arc<PeerTable>,
     pub(crate) relay: TransactionRelay,
+    pub(crate) eth: Eth,
     spec: Arc<ChainSpec>,
     log_limit: Mutex<LogLimit>,
 }
@@ -76,6 +87,8 @@ pub struct Parts<B> {
     pub listener: TcpListener,
     /// Where discovery is answered.
     pub discovery: Option<UdpSocket>,
+    /// Full nodes.
+    pub full_nodes: FullNodes,
     /// Most light clients.
     pub max_peers: usize,
     /// Most light clients of one address prefix.
@@ -89,6 +102,7 @@ pub struct Parts<B> {
 pub struct Node {
     shared: Arc<Shared>,
     listener: TcpListener,
+    writer: Option<ChainWriter>,
     discovery: Option<(UdpSocket, Responder)>,
     readers: Readers,
     enode: Enode,
@@ -164,10 +178,19 @@ impl Node {
             peers: Arc::default(),
             spec: parts.spec,
             relay: parts.relay,
+            eth: Eth::new(parts.full_nodes),
             log_limit: Mutex::new(LogLimit::default()),
         });
         let record = discovery.is_some().then(|| record.to_base64());
-        Ok(Self { shared, listener: parts.listener, discovery, readers, enode, record })
+        Ok(Self {
+            shared,
+            listener: parts.listener,
+            writer: None,
+            discovery,
+            readers,
+            enode,
+            record,
+        })
     }
 
     /// Where clients find this node.
@@ -180,6 +203,11 @@ impl Node {
         self.record.as_deref()
     }
 
+    /// Has the node follow the network of its full nodes, and write what they have with `writer`.
+    pub fn follow(&mut self, writer: ChainWriter) {
+        self.writer = Some(writer);
+    }
+
     /// A handle that outlives the run.
     pub fn handle(&self) -> Handle {
         Handle { shared: Arc::clone(&self.shared) }
@@ -190,7 +218,7 @@ impl Node {
     /// # Errors
     /// If the listening socket breaks, or there are no threads for readers.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        let Self { shared, listener, discovery, readers, .. } = self;
+        let Self { shared, listener, writer, discovery, readers, .. } = self;
         let threads = readers.start(READER_THREADS)?;
         let (stop_accepting, accepting) = watch::channel(false);
         let (stop_serving, serving) = watch::channel(false);
@@ -203,6 +231,17 @@ impl Node {
         background.spawn(async move { timer.run_timer().await });
         background.spawn(shared.relay.clone().keep());
         let tasks = tokio_tasks();
+        if let Some(writer) = writer {
+            let notices = shared.eth.open_notices();
+            let (shared, serving) = (Arc::clone(&shared), serving.clone());
+            let runtime = tokio::runtime::Handle::current();
+            // It reads the store between events: not on a thread that serves light clients.
+            background.spawn_blocking(move || {
+                runtime.block_on(eth::follow(shared, writer, notices, serving));
+            });
+        }
+        let dial = eth::dial(Arc::clone(&shared), serving.clone(), tasks.0.clone());
+        background.spawn(dial);
         let accept = listener::run(listener, accepting, |stream, address, permit| {
             let shared = Arc::clone(&shared);
             let running = tasks.0.clone();
@@ -306,6 +345,28 @@ impl Handle {
             self.shared.driver.wake_all();
         }
         self.shared.relay.on_head()
+    }
+
+    /// Keeps up a connection to a full node from now on. `false` if too many are named already.
+    pub fn add_peer(&self, enode: Enode) -> bool {
+        self.shared.eth.dialer.add(enode)
+    }
+
+    /// Ends what [`Handle::add_peer`] or the settings began, and the connection. `false` if the
+    /// node was neither named nor connected.
+    pub fn remove_peer(&self, id: &NodeId) -> bool {
+        let was_named = self.shared.eth.dialer.remove(id);
+        self.shared.peers.disconnect(id, Reason::Requested) || was_named
+    }
+
+    /// How far the sync with the network is; `None` while there is none under way.
+    pub fn sync_progress(&self) -> Option<SyncProgress> {
+        *self.shared.eth.progress.lock()
+    }
+
+    /// Connections to full nodes.
+    pub fn full_nodes(&self) -> usize {
+        self.shared.eth.slots.taken()
     }
 
     /// Connections that have a seat.

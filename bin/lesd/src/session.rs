@@ -19,6 +19,7 @@ use crate::{
     chatter::Chatter,
     driver::Seat,
     ended::Ended,
+    eth,
     handshake::{self, Greeted},
     inbox::Inbox,
     listener::Permit,
@@ -42,7 +43,15 @@ pub(crate) async fn serve(
     shutdown: watch::Receiver<bool>,
 ) {
     // Boxed: what only the handshake needs does not stay part of an idle connection.
-    let Some(client) = Box::pin(enter(stream, address, permit, &shared)).await else { return };
+    let client = match Box::pin(enter(stream, address, permit, &shared)).await {
+        Some(Entered::Client(client)) => client,
+        Some(Entered::FullNode(guest)) => {
+            // Boxed: few connections are such, and they need much more.
+            Box::pin(eth::connection::serve(*guest, &shared, shutdown)).await;
+            return;
+        }
+        None => return,
+    };
     let Client { peer, seat, name, id, may_log, _registration } = client;
     let ended = peer.run(&shared, shutdown).await;
     drop(seat);
@@ -56,6 +65,12 @@ pub(crate) async fn serve(
     }
 }
 
+/// Who came.
+enum Entered {
+    Client(Client),
+    FullNode(Box<eth::connection::Guest>),
+}
+
 /// A client that is served.
 struct Client {
     peer: Box<Peer>,
@@ -67,13 +82,13 @@ struct Client {
     _registration: Registration,
 }
 
-/// From a socket to a client that is served.
+/// From a socket to a client that is served, or to a full node that was greeted.
 async fn enter(
     mut stream: TcpStream,
     address: SocketAddr,
     permit: Permit,
     shared: &Arc<Shared>,
-) -> Option<Client> {
+) -> Option<Entered> {
     let greeted = match handshake::greet(&mut stream, &shared.key).await {
         Ok(greeted) => greeted,
         Err(failed) => {
@@ -84,6 +99,11 @@ async fn enter(
             return None;
         }
     };
+    if eth::is_full_node(&greeted.session) {
+        let permit = Some(permit);
+        let guest = eth::connection::Guest { stream, address, greeted, permit };
+        return Some(Entered::FullNode(Box::new(guest)));
+    }
     let id = *greeted.session.remote();
     let name = greeted.client.clone();
     let welcomed = welcome(stream, address, greeted, shared).await;
@@ -103,7 +123,7 @@ async fn enter(
         let id = short(&id);
         info!(%address, %id, client = %name, les = version.number(), "Light client connected");
     }
-    Some(Client { peer, seat, name, id, may_log, _registration })
+    Some(Entered::Client(Client { peer, seat, name, id, may_log, _registration }))
 }
 
 /// The first half of a node id's hash, as go-ethereum logs it.
@@ -225,7 +245,7 @@ async fn welcome(
         let version = Version::from_number(offered.capability.version)?;
         name.then_some((index, version))
     });
-    // The handshake saw to it that there is one.
+    // The handshake saw to it that there is one, or eth.
     let Some((capability, version)) = les else { return Err(Refused::NoStatus(0)) };
     session.set_message_limit(STATUS_LIMIT);
     let peer = Connected {

@@ -101,6 +101,16 @@ pub struct Settings {
     #[serde(rename = "light.maxprefixpeers")]
     pub light_max_prefix_peers: Option<usize>,
 
+    /// Full nodes to which a connection is kept up, as enode URLs; those of static-nodes.json in
+    /// the data directory, too
+    #[arg(long, value_name = "ENODE", env = "LESD_STATICPEERS", value_delimiter = ',')]
+    pub staticpeers: Option<Vec<String>>,
+
+    /// Most full nodes at a time; light clients have places of their own [default: 16]
+    #[arg(long = "eth.maxpeers", value_name = "N", env = "LESD_ETH_MAXPEERS")]
+    #[serde(rename = "eth.maxpeers")]
+    pub eth_max_peers: Option<usize>,
+
     /// Memory for caches, in MiB [default: 512]
     #[arg(long, value_name = "MIB", env = "LESD_CACHE")]
     pub cache: Option<usize>,
@@ -176,6 +186,8 @@ impl Settings {
             archive: self.archive.or(other.archive),
             light_max_peers: self.light_max_peers.or(other.light_max_peers),
             light_max_prefix_peers: self.light_max_prefix_peers.or(other.light_max_prefix_peers),
+            staticpeers: self.staticpeers.or(other.staticpeers),
+            eth_max_peers: self.eth_max_peers.or(other.eth_max_peers),
             cache: self.cache.or(other.cache),
             verbosity: self.verbosity.or(other.verbosity),
             log_format: self.log_format.or(other.log_format),

@@ -19,12 +19,13 @@ use super::{
     settings,
 };
 use crate::{
-    ChainWriter, Handle, HeadListener, Node, Parts, TransactionRelay,
+    ChainWriter, FullNodes, Handle, HeadListener, Node, Parts, TransactionRelay,
     args::NodeArgs,
     bundled,
     config::Config,
     data_directory::{self, Chain},
     dev::{self, DevChain, Period, Sealer},
+    eth::read_static_nodes,
     helper_tries, log,
 };
 
@@ -150,7 +151,11 @@ async fn serve(config: &Config, directory: &Path, opened: &Opened) -> Result<(),
     };
     let backend: Arc<dyn Backend> = chain.store.clone();
     let relay = TransactionRelay::open(backend, Arc::clone(&chain.spec), file)?;
-    let node = Node::new(Parts {
+    let mut static_peers = config.static_peers.clone();
+    if config.data_directory.is_some() {
+        static_peers.extend(read_static_nodes(&directory.join(data_directory::STATIC_NODES))?);
+    }
+    let mut node = Node::new(Parts {
         relay: relay.clone(),
         archive: chain.store.is_archive(),
         backend: Arc::clone(&chain.store),
@@ -159,6 +164,7 @@ async fn serve(config: &Config, directory: &Path, opened: &Opened) -> Result<(),
         key,
         listener,
         discovery,
+        full_nodes: FullNodes { max_peers: config.eth_max_peers, static_peers },
         max_peers: config.max_peers,
         max_prefix_peers: config.max_prefix_peers,
         corrupt_proofs,
@@ -169,6 +175,7 @@ async fn serve(config: &Config, directory: &Path, opened: &Opened) -> Result<(),
     let builder = helper_tries::Builder::start(Arc::clone(&chain.store))?;
     let listeners = vec![announcer(node.handle()), builder.waker()];
     let (writer, writer_thread) = ChainWriter::start(chain, config.fake_pow, listeners)?;
+    node.follow(writer.clone());
     let sealer = match opened {
         Opened::Dev(dev, period) => {
             Some(Sealer::start(&dev.chain, *period, Arc::new(relay), writer)?)

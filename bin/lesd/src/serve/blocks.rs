@@ -6,7 +6,7 @@ use chain_backend::{BackendError, Snapshot};
 use super::{Answered, SOFT_REPLY_LIMIT};
 
 /// Appends the bodies of the known blocks, in request order; unknown ones are left out.
-pub(super) fn bodies(
+pub(crate) fn bodies(
     snapshot: &dyn Snapshot,
     hashes: impl Iterator<Item = B256>,
     out: &mut Vec<u8>,
@@ -15,7 +15,7 @@ pub(super) fn bodies(
 }
 
 /// Appends the receipts of the known blocks, one list a block; unknown ones are left out.
-pub(super) fn receipts(
+pub(crate) fn receipts(
     snapshot: &dyn Snapshot,
     hashes: impl Iterator<Item = B256>,
     out: &mut Vec<u8>,

@@ -8,7 +8,7 @@ use les_wire::{HeaderOrigin, HeaderQuery};
 const MAX_NON_CANONICAL: u32 = 100;
 
 /// Appends at most `amount` headers of a walk and returns how many. The first one missing ends it.
-pub(super) fn headers(
+pub(crate) fn headers(
     snapshot: &dyn Snapshot,
     walk: &HeaderQuery,
     amount: u64,

@@ -9,6 +9,11 @@ mod transactions;
 use chain_backend::{BackendError, ReadHint, Snapshot};
 use les_wire::{Query, Request, RequestKind};
 
+pub(crate) use self::{
+    blocks::{bodies, receipts},
+    headers::headers,
+};
+
 use crate::relay::{Origin, TransactionRelay};
 
 /// A reply is complete once it is this long, in bytes; the item that crosses it is still in
@@ -50,11 +55,11 @@ pub(crate) fn answer(
 ) -> Result<Answered, BackendError> {
     match &request.query {
         Query::Headers(walk) => {
-            let found = headers::headers(snapshot, walk, request.items_within_limit(), out)?;
+            let found = headers(snapshot, walk, request.items_within_limit(), out)?;
             Ok(Answered { found: u32::try_from(found).unwrap_or(u32::MAX), invalid: 0 })
         }
-        Query::Bodies(hashes) => blocks::bodies(snapshot, hashes.iter(), out),
-        Query::Receipts(hashes) => blocks::receipts(snapshot, hashes.iter(), out),
+        Query::Bodies(hashes) => bodies(snapshot, hashes.iter(), out),
+        Query::Receipts(hashes) => receipts(snapshot, hashes.iter(), out),
         Query::Code(items) => state::codes(snapshot, items.iter(), out),
         Query::Proofs(items) => state::proofs(snapshot, items.iter(), out),
         Query::HelperTrieProofs(items) => {

@@ -1,0 +1,439 @@
+//! Full nodes: a scripted peer asks, lies and floods; servers follow each other.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "what goes wrong in a helper fails the test that called it"
+)]
+
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::Duration;
+
+use alloy_primitives::{B256, U256};
+use chain_backend::Block;
+use eth_wire::{
+    BlockAnnouncement, ForkId, HeaderOrigin, HeaderQuery, MessageKind, RequestKind, Status,
+    Version, encode_block_hashes, encode_header_request, encode_new_block, encode_request,
+    splice_reply,
+};
+use les_tests::{
+    client::{Client, Received, Wire, bundled_blocks, offer},
+    eth_peer::{EthPeer, eth_offer},
+    server::{Chain, Limits, Server},
+};
+use lesd::FullNodes;
+use rlp::RlpStream;
+use rlpx::{NodeKey, Reason};
+
+const BLOCKS: u64 = 430;
+/// What a server does by itself is done within this, on a machine that is busy with other tests.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn server() -> Server {
+    Server::start(Limits::default())
+}
+
+fn hash_of(header: &[u8]) -> B256 {
+    keccak::keccak256(header).into()
+}
+
+fn headers_request(origin: HeaderOrigin, amount: u64, skip: u64, reverse: bool) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode_header_request(7, &HeaderQuery { origin, amount, skip, reverse }, &mut out);
+    out
+}
+
+fn hashes_request(hashes: &[B256]) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode_request(7, hashes, &mut out);
+    out
+}
+
+/// A reply with id 7, written by another library.
+fn reply(items: &[&[u8]]) -> Vec<u8> {
+    let mut list = RlpStream::new_list(items.len());
+    for item in items {
+        list.append_raw(item, 1);
+    }
+    let mut message = RlpStream::new_list(2);
+    message.append(&7u64).append_raw(&list.out(), 1);
+    message.out().to_vec()
+}
+
+#[test]
+fn headers_and_bodies_are_answered_in_every_version() {
+    let (server, blocks) = (server(), bundled_blocks());
+    for version in Version::ALL {
+        let mut peer = EthPeer::connect(&server.enode, version);
+        let mut check = |request: Vec<u8>, expected: &[usize]| {
+            let expected: Vec<&[u8]> = expected.iter().map(|&at| &blocks[at - 1].0[..]).collect();
+            assert_eq!(peer.ask(3, &request, 4), reply(&expected), "{version:?}");
+        };
+        let number = HeaderOrigin::Number;
+        let hash = |at: usize| HeaderOrigin::Hash(hash_of(&blocks[at - 1].0));
+        check(headers_request(number(1), 3, 0, false), &[1, 2, 3]);
+        check(headers_request(hash(9), 3, 1, false), &[9, 11, 13]);
+        check(headers_request(hash(9), 3, 2, true), &[9, 6, 3]);
+        check(headers_request(number(BLOCKS), 5, 0, false), &[430]);
+        check(headers_request(number(BLOCKS + 1), 5, 0, false), &[]);
+        check(headers_request(HeaderOrigin::Hash(B256::repeat_byte(9)), 5, 0, false), &[]);
+        check(headers_request(number(1), 0, 0, false), &[]);
+        let hashes = [3, 400].map(|at: usize| hash_of(&blocks[at - 1].0));
+        let asked = [hashes[0], B256::repeat_byte(9), hashes[1]];
+        let bodies = peer.ask(5, &hashes_request(&asked), 6);
+        assert_eq!(bodies, reply(&[&blocks[2].1, &blocks[399].1]), "{version:?}");
+        assert_eq!(peer.ask(9, &hashes_request(&asked), 10), reply(&[]), "no such transactions");
+    }
+}
+
+#[test]
+fn receipts_are_those_that_headers_commit_to() {
+    let (server, blocks) = (server(), bundled_blocks());
+    let mut peer = EthPeer::connect(&server.enode, Version::Eth67);
+    let all: Vec<&(Vec<u8>, Vec<u8>)> = blocks.iter().take(60).collect();
+    let hashes: Vec<B256> = all.iter().map(|(header, _)| hash_of(header)).collect();
+    let payload = peer.ask(15, &hashes_request(&hashes), 16);
+    let lists = rlp::Rlp::new(&payload).at(1).unwrap();
+    assert_eq!(lists.item_count().unwrap(), 60);
+    for ((header, _), receipts) in all.iter().zip(lists.iter()) {
+        let leaves: Vec<Vec<u8>> = receipts
+            .iter()
+            .map(
+                |one| {
+                    if one.is_list() { one.as_raw().to_vec() } else { one.data().unwrap().into() }
+                },
+            )
+            .collect();
+        let root = alloy_trie::root::ordered_trie_root_with_encoder(&leaves, |leaf, out| {
+            out.extend_from_slice(leaf);
+        });
+        let committed: Vec<u8> = rlp::Rlp::new(header).val_at(5).unwrap();
+        assert_eq!(root.as_slice(), committed);
+    }
+}
+
+#[test]
+fn node_data_is_asked_in_eth_66_only_and_answered_empty() {
+    let server = server();
+    let request = hashes_request(&[B256::repeat_byte(1)]);
+    let mut old = EthPeer::connect(&server.enode, Version::Eth66);
+    assert_eq!(old.ask(13, &request, 14), reply(&[]));
+    for version in [Version::Eth67, Version::Eth68] {
+        let mut peer = EthPeer::connect(&server.enode, version);
+        peer.send(13, &request);
+        assert_eq!(peer.await_end(), Received::Disconnect(Reason::SubprotocolError));
+    }
+}
+
+#[test]
+fn a_reply_ends_at_the_limit_of_items_or_bytes() {
+    let (server, blocks) = (server(), bundled_blocks());
+    let mut peer = EthPeer::connect(&server.enode, Version::Eth68);
+    let mut items = |code: u64, request: &[u8]| {
+        let payload = peer.ask(code, request, code + 1);
+        let list = rlp::Rlp::new(&payload).at(1).unwrap();
+        (list.item_count().unwrap(), payload.len())
+    };
+    let everything = headers_request(HeaderOrigin::Number(0), u64::MAX, 0, false);
+    assert_eq!(items(3, &everything).0, 431);
+    let empty = blocks.iter().find(|(_, body)| body.len() < 10).expect("an empty block");
+    let empty = vec![hash_of(&empty.0); 1500];
+    assert_eq!(items(5, &hashes_request(&empty)).0, 1024);
+    assert_eq!(items(15, &hashes_request(&empty)).0, 1024);
+    let full = blocks.iter().max_by_key(|(_, body)| body.len()).expect("a block");
+    let (count, bytes) = items(5, &hashes_request(&vec![hash_of(&full.0); 1024]));
+    let fits = (2 * 1024 * 1024usize).div_ceil(full.1.len());
+    assert_eq!(count, fits.min(1024), "{bytes} bytes");
+}
+
+#[test]
+fn a_node_of_another_chain_is_refused() {
+    let server = server();
+    let refused: [fn(Status) -> Status; 5] = [
+        |status| Status { network_id: status.network_id + 1, ..status },
+        |status| Status { genesis: B256::repeat_byte(1), ..status },
+        |status| Status { version: status.version - 1, ..status },
+        |status| Status { fork_id: ForkId { hash: [1, 2, 3, 4], next: 0 }, ..status },
+        // It passes a fork at a block that we have passed without one (EIP-2124, rule 4).
+        |status| Status { fork_id: ForkId { next: 100, ..status.fork_id }, ..status },
+    ];
+    for change in refused {
+        let mut peer = EthPeer::connect_as(&server.enode, Version::Eth67, change);
+        assert_eq!(peer.await_end(), Received::Disconnect(Reason::SubprotocolError));
+    }
+    let mut later = EthPeer::connect_as(&server.enode, Version::Eth67, |status| Status {
+        fork_id: ForkId { next: 1_000_000, ..status.fork_id },
+        ..status
+    });
+    later.ask(3, &headers_request(HeaderOrigin::Number(0), 1, 0, false), 4);
+}
+
+#[test]
+fn garbage_ends_the_connection() {
+    let server = server();
+    let many: Vec<B256> = (0..100_000u64).map(|number| U256::from(number).into()).collect();
+    let mut hashes = RlpStream::new_list(many.len());
+    for hash in &many {
+        hashes.append(&hash.as_slice());
+    }
+    let cases: [(u64, Vec<u8>); 9] = [
+        (0, Vec::new()),
+        (3, vec![0xc0]),
+        (5, vec![0x80]),
+        (7, vec![0xc2, 0xc0, 0x80]),
+        (4, vec![0xc3, 0x07, 0xc1, 0x80]),
+        (16, reply(&[])),
+        (10, reply(&[])),
+        (11, vec![0xc0]),
+        (8, hashes.out().to_vec()),
+    ];
+    for (code, payload) in cases {
+        let mut peer = EthPeer::connect(&server.enode, Version::Eth67);
+        peer.send(code, &payload);
+        let ended = peer.await_end();
+        assert_eq!(ended, Received::Disconnect(Reason::SubprotocolError), "message {code}");
+    }
+    let mut twice = EthPeer::connect(&server.enode, Version::Eth67);
+    let status = EthPeer::dial(&server.enode, Version::Eth67).read_status();
+    twice.send_status(&status);
+    assert_eq!(twice.await_end(), Received::Disconnect(Reason::SubprotocolError));
+    let mut early = EthPeer::dial(&server.enode, Version::Eth67);
+    early.read_status();
+    early.send(3, &headers_request(HeaderOrigin::Number(0), 1, 0, false));
+    assert_eq!(early.await_end(), Received::Disconnect(Reason::SubprotocolError));
+}
+
+#[test]
+fn what_others_pool_is_read_past() {
+    let server = server();
+    for version in Version::ALL {
+        let mut peer = EthPeer::connect(&server.enode, version);
+        let mut announced = Vec::new();
+        let of = [(B256::repeat_byte(5), 2, 200)];
+        eth_wire::encode_pooled_hashes(version, &of, &mut announced);
+        peer.send(8, &announced);
+        peer.send(2, &[0xc3, 0xc2, 0x01, 0x02]);
+        peer.send(3, &headers_request(HeaderOrigin::Number(0), 1, 0, false));
+        match peer.receive() {
+            Received::Message(4, _) => {}
+            other => panic!("{version:?}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_flood_of_requests_is_answered_in_order_and_harms_nobody() {
+    let server = server();
+    let mut peer = EthPeer::connect(&server.enode, Version::Eth68);
+    let origin = HeaderOrigin::Number(1);
+    let ask = |id, out: &mut Vec<u8>| {
+        let query = HeaderQuery { origin, amount: 64, skip: 0, reverse: false };
+        encode_header_request(id, &query, out);
+    };
+    for id in 0..600 {
+        let mut request = Vec::new();
+        ask(id, &mut request);
+        peer.send(3, &request);
+    }
+    let mut other = EthPeer::connect(&server.enode, Version::Eth67);
+    other.ask(3, &headers_request(origin, 1, 0, false), 4);
+    Client::connect(&server.enode, les_wire::Version::Les4);
+    for id in 0..600u64 {
+        let payload = peer.await_message(4);
+        let reply = rlp::Rlp::new(&payload);
+        assert_eq!(reply.val_at::<u64>(0).unwrap(), id);
+        assert_eq!(reply.at(1).unwrap().item_count().unwrap(), 64);
+    }
+}
+
+#[test]
+fn full_nodes_and_light_clients_take_no_place_of_each_other() {
+    let full_nodes = FullNodes { max_peers: 1, static_peers: Vec::new() };
+    let server = Server::start(Limits { peers: 1, full_nodes, ..Limits::default() });
+    let mut first = EthPeer::connect(&server.enode, Version::Eth68);
+    first.ask(3, &headers_request(HeaderOrigin::Number(0), 1, 0, false), 4);
+    let mut second = EthPeer::dial(&server.enode, Version::Eth68);
+    assert_eq!(second.receive(), Received::Disconnect(Reason::TooManyPeers));
+    let mut light = Client::connect(&server.enode, les_wire::Version::Les4);
+    let mut request = Vec::new();
+    let walk = HeaderQuery { origin: HeaderOrigin::Number(0), amount: 1, skip: 0, reverse: false };
+    les_wire::encode_header_request(1, &walk, &mut request);
+    light.ask(2, &request, 3);
+    assert_eq!((server.handle.full_nodes(), server.handle.connections()), (1, 1));
+    let mut another = Client::dial(&server.enode, les_wire::Version::Les4);
+    assert_eq!(another.receive(), Received::Disconnect(Reason::TooManyPeers));
+    first.ask(3, &headers_request(HeaderOrigin::Number(0), 1, 0, false), 4);
+}
+
+#[test]
+fn a_node_that_serves_les_as_well_is_told_our_status_and_kept() {
+    let server = server();
+    let les = les_wire::Version::Les4;
+    let offers = [
+        eth_offer(Version::Eth67),
+        offer(les_wire::CAPABILITY_NAME, les.number(), les.message_count()),
+    ];
+    let mut wire = Wire::dial(&server.enode, &NodeKey::random(&mut rand::rng()), &offers);
+    let (mut ours, mut les_status) = (None, None);
+    while ours.is_none() || les_status.is_none() {
+        match wire.receive() {
+            (0, Received::Message(0, payload)) => ours = Some(payload),
+            (1, Received::Message(0, payload)) => les_status = Some(payload),
+            other => panic!("{other:?}"),
+        }
+    }
+    let les_status = les_wire::Status::decode(&les_status.unwrap()).unwrap();
+    assert!(les_status.is_server);
+    let mut payload = Vec::new();
+    les_status.encode(&mut payload);
+    wire.send(1, 0, &payload);
+    wire.send(0, 0, &ours.unwrap());
+    // An announcement of the other server, and whatever else comes over les.
+    wire.send(1, 1, &[0xc0]);
+    wire.send(1, 2, &[0xc0]);
+    wire.send(0, 3, &headers_request(HeaderOrigin::Number(0), 1, 0, false));
+    match wire.receive() {
+        (0, Received::Message(4, _)) => {}
+        other => panic!("{other:?}"),
+    }
+    assert_eq!((server.handle.full_nodes(), server.handle.connections()), (1, 0));
+}
+
+/// Imports the bundled chain's blocks `first..=last` into a server that follows.
+fn extend(server: &Server, first: usize, last: usize) {
+    let blocks = bundled_blocks()[first - 1..last]
+        .iter()
+        .map(|(header, body)| Block::decode(&Block::join(header, body).unwrap()).unwrap())
+        .collect();
+    server.writer.as_ref().expect("a server that follows").import_blocking(blocks).unwrap();
+}
+
+/// Says when a chain reaches a height.
+fn height_of(server: &Server, chain: &Chain) -> Receiver<u64> {
+    let (sender, receiver) = sync_channel(1024);
+    server.on_head(chain, move |number| {
+        let _full = sender.try_send(number);
+    });
+    receiver
+}
+
+#[track_caller]
+fn await_height(heights: &Receiver<u64>, height: u64) {
+    while heights.recv_timeout(PATIENCE).expect("a new head in time") < height {}
+}
+
+fn statics(server: &Server) -> Limits {
+    let full_nodes = FullNodes { max_peers: 4, static_peers: vec![server.enode.clone()] };
+    Limits { full_nodes, ..Limits::default() }
+}
+
+#[test]
+fn a_server_syncs_from_another_and_hears_of_its_new_blocks() {
+    let (first_chain, second_chain) = (Chain::empty(), Chain::empty());
+    let first = Server::following(&first_chain, Limits::default());
+    extend(&first, 1, 400);
+    let second = Server::following(&second_chain, statics(&first));
+    let heights = height_of(&second, &second_chain);
+    await_height(&heights, 400);
+    for number in 401..=410 {
+        extend(&first, number, number);
+        await_height(&heights, number as u64);
+    }
+    extend(&first, 411, 430);
+    await_height(&heights, BLOCKS);
+    assert_eq!(first_chain.store.head(), second_chain.store.head());
+    // A third one that is told later follows the second.
+    let third_chain = Chain::empty();
+    let third = Server::following(&third_chain, Limits::default());
+    let heights = height_of(&third, &third_chain);
+    assert!(third.handle.add_peer(second.enode.clone()));
+    await_height(&heights, BLOCKS);
+    assert_eq!(third_chain.store.head(), first_chain.store.head());
+    assert!(third.handle.remove_peer(&second.enode.id));
+    assert!(!third.handle.remove_peer(&first.enode.id));
+}
+
+/// Connects to an empty server that follows, as a node whose chain has this total difficulty.
+fn claim(server: &Server, head: B256, total_difficulty: u64) -> EthPeer {
+    EthPeer::connect_as(&server.enode, Version::Eth67, |status| Status {
+        head,
+        total_difficulty: U256::from(total_difficulty),
+        ..status
+    })
+}
+
+/// The id of a request.
+fn id_of(payload: &[u8]) -> u64 {
+    rlp::Rlp::new(payload).val_at(0).unwrap()
+}
+
+#[test]
+fn a_peer_that_lies_is_dropped_and_nothing_of_it_is_stored() {
+    let chain = Chain::empty();
+    let server = Server::following(&chain, Limits::default());
+    let blocks = bundled_blocks();
+    let head = hash_of(&blocks[9].0);
+    let breach = Received::Disconnect(Reason::SubprotocolError);
+
+    let mut unasked = claim(&server, chain.store.genesis_hash(), 1);
+    unasked.send(4, &reply(&[&blocks[0].0]));
+    assert_eq!(unasked.await_end(), breach, "headers that were not requested");
+
+    let mut headless = claim(&server, head, 1000);
+    let request = headless.await_message(3);
+    let mut nothing = Vec::new();
+    splice_reply(id_of(&request), &[], &mut nothing);
+    headless.send(4, &nothing);
+    assert_eq!(headless.await_end(), breach, "its own head is not there");
+
+    let mut body = Vec::new();
+    encode_new_block(&blocks[0].0, &blocks[1].1, &U256::from(3), &mut body);
+    let mut mixed = claim(&server, chain.store.genesis_hash(), 1);
+    mixed.send(7, &body);
+    assert_eq!(mixed.await_end(), breach, "a body of another block");
+
+    let mut many = claim(&server, chain.store.genesis_hash(), 1);
+    let announced = |number: u64| BlockAnnouncement { hash: U256::from(number).into(), number };
+    let mut payload = Vec::new();
+    encode_block_hashes(&(1..=300).map(announced).collect::<Vec<_>>(), &mut payload);
+    many.send(1, &payload);
+    assert_eq!(many.await_end(), breach, "more hashes than anybody needs");
+    assert_eq!(chain.store.head().number, 0);
+}
+
+#[test]
+fn a_peer_that_sends_what_it_has_is_followed() {
+    let chain = Chain::empty();
+    let server = Server::following(&chain, Limits::default());
+    let heights = height_of(&server, &chain);
+    let blocks = bundled_blocks();
+    let mut peer = claim(&server, chain.store.genesis_hash(), 1);
+    // One block at a time, each announced whole with its parent here.
+    let mut total_difficulty = chain.store.head().total_difficulty;
+    for (number, (header, body)) in (1..).zip(blocks.iter().take(5)) {
+        total_difficulty += rlp::Rlp::new(header).val_at::<u64>(7).map(U256::from).unwrap();
+        let mut payload = Vec::new();
+        encode_new_block(header, body, &total_difficulty, &mut payload);
+        peer.send(u64::from(MessageKind::NewBlock.code()), &payload);
+        await_height(&heights, number);
+    }
+    // One that is only announced is fetched.
+    let (header, body) = &blocks[5];
+    let mut payload = Vec::new();
+    encode_block_hashes(&[BlockAnnouncement { hash: hash_of(header), number: 6 }], &mut payload);
+    peer.send(1, &payload);
+    let mut answer = |kind: RequestKind, item: &[u8]| {
+        let request = peer.await_message(u64::from(kind.code()));
+        let mut payload = Vec::new();
+        splice_reply(id_of(&request), item, &mut payload);
+        peer.send(u64::from(kind.reply_code()), &payload);
+    };
+    answer(RequestKind::Headers, header);
+    if body.len() > 3 {
+        answer(RequestKind::Bodies, body);
+    }
+    await_height(&heights, 6);
+    assert_eq!(chain.store.head().hash, hash_of(header));
+}
