@@ -34,6 +34,9 @@ pub enum Kind {
     Wallet,
     /// Nothing: the connections only stay open.
     Idle,
+    /// Nothing, but the heads that the server announces are timed: how much later than at the first
+    /// connection each arrives.
+    Heads,
 }
 
 /// The wallet mix in percent.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use alloy_primitives::B256;
 use flow_control::Time;
 use light_client::{Event, Wait};
 use tokio::sync::Semaphore;
@@ -51,18 +52,25 @@ async fn measure(arguments: &Arguments) -> Result<Report, Error> {
         let verify_one_in = arguments.verify_one_in;
         let tally = Tally::new();
         let pending = BTreeMap::new();
-        let load = Load { peer, sample, kind, window, verify_one_in, random, pending, tally };
+        let heads = Vec::new();
+        let load =
+            Load { peer, sample, kind, window, verify_one_in, random, pending, tally, heads };
         tasks.spawn_local(load.run(clock, end));
     }
     let left = Duration::from_nanos(end.nanos_since(clock.now()));
     tokio::time::sleep(left).await;
     let after = usage()?;
     let mut tally = Tally::new();
+    let mut heads = Vec::new();
     while let Some(finished) = tasks.join_next().await {
         // A task of ours that panicked has its own message on standard error.
-        if let Ok(part) = finished {
+        if let Ok((part, heard)) = finished {
             tally.add(&part);
+            heads.extend(heard);
         }
+    }
+    if arguments.kind == Kind::Heads {
+        tally.heads(&heads);
     }
     tally.drops.extend(refused);
     Ok(Report {
@@ -115,10 +123,15 @@ struct Load {
     /// Requests without a reply, with when they were sent.
     pending: BTreeMap<u64, (Question, Time)>,
     tally: Tally,
+    /// Announced heads, with when they came.
+    heads: Vec<Heard>,
 }
 
+/// A head's hash, and when it was announced.
+pub(crate) type Heard = (B256, Time);
+
 impl Load {
-    async fn run(mut self, clock: Clock, end: Time) -> Tally {
+    async fn run(mut self, clock: Clock, end: Time) -> (Tally, Vec<Heard>) {
         let start = (self.peer.sent, self.peer.received);
         if let Err(error) = self.ask_until(clock, end).await {
             self.tally.drops.push(error.to_string());
@@ -126,7 +139,7 @@ impl Load {
         self.tally.bytes_sent = self.peer.sent.saturating_sub(start.0);
         self.tally.bytes_received = self.peer.received.saturating_sub(start.1);
         self.peer.close().await;
-        self.tally
+        (self.tally, self.heads)
     }
 
     async fn ask_until(&mut self, clock: Clock, end: Time) -> Result<(), Error> {
@@ -185,6 +198,7 @@ impl Load {
                     self.pending.remove(&id);
                 }
             }
+            Event::Announced(announce) if counts => self.heads.push((announce.head.hash, now)),
             Event::Resumed | Event::Announced(_) | Event::Status(_) | Event::Connected { .. } => {}
         }
     }

@@ -1,5 +1,6 @@
 //! The figures of a run.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use clap::ValueEnum as _;
@@ -8,6 +9,7 @@ use serde_json::json;
 
 use crate::error::Error;
 use crate::kind::Kind;
+use crate::load::Heard;
 use crate::process::Usage;
 
 /// Longest latency that is told apart from longer ones, in microseconds: a minute.
@@ -51,6 +53,20 @@ impl Tally {
     /// Counts a reply that came so long after its request.
     pub(crate) fn reply(&mut self, micros: u64) {
         self.latencies.saturating_record(micros.max(1));
+    }
+
+    /// Counts each head at each connection, by how much later it came than at the first.
+    pub(crate) fn heads(&mut self, heard: &[Heard]) {
+        let mut first = BTreeMap::new();
+        for &(hash, at) in heard {
+            let earliest = first.entry(hash).or_insert(at);
+            *earliest = at.min(*earliest);
+        }
+        for (hash, at) in heard {
+            if let Some(earliest) = first.get(hash) {
+                self.reply(at.nanos_since(*earliest) / 1_000);
+            }
+        }
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
@@ -132,6 +148,8 @@ impl Report {
             "requestsPerSecond": self.requests() / self.seconds.max(1),
             "p50Micros": tally.latencies.value_at_quantile(0.5),
             "p99Micros": tally.latencies.value_at_quantile(0.99),
+            "p999Micros": tally.latencies.value_at_quantile(0.999),
+            "maxMicros": tally.latencies.max(),
             "bytesReceived": tally.bytes_received,
             "bytesSent": tally.bytes_sent,
             "stops": tally.stops,
@@ -157,9 +175,11 @@ impl Report {
                 self.requests() / self.seconds.max(1)
             ),
             format!(
-                "latency: p50 {} us, p99 {} us",
+                "latency: p50 {} us, p99 {} us, p99.9 {} us, most {} us",
                 tally.latencies.value_at_quantile(0.5),
-                tally.latencies.value_at_quantile(0.99)
+                tally.latencies.value_at_quantile(0.99),
+                tally.latencies.value_at_quantile(0.999),
+                tally.latencies.max()
             ),
             format!("bytes: {} received, {} sent", tally.bytes_received, tally.bytes_sent),
             format!(

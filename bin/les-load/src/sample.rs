@@ -150,7 +150,7 @@ impl Sample {
                 let mut bits = bits.into_iter().map(|bit| (bit, random.below(self.sections)));
                 Question::Bloom(std::array::from_fn(|_| bits.next().unwrap_or_default()))
             }
-            Kind::Wallet | Kind::Idle => return None,
+            Kind::Wallet | Kind::Idle | Kind::Heads => return None,
         })
     }
 
