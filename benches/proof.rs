@@ -9,9 +9,9 @@
 
 use std::{collections::BTreeMap, env, hint::black_box, process::Command};
 
-use alloy_genesis::GenesisAccount;
 use alloy_primitives::{Address, B256, U256, keccak256};
 use chain_backend::{Backend, ExecutedBlock, Store, StoreOptions, memory::Generator};
+use consensus::GenesisAccount;
 use merkle_trie::NodeSet;
 
 const PROOFS: u64 = 20_000;
@@ -41,7 +41,10 @@ fn fastest(rounds: u64, mut turn: impl FnMut()) -> u64 {
 }
 
 fn with_accounts(directory: &std::path::Path, accounts: u64) -> Store {
-    let account = |n: u64| (address(n), GenesisAccount::default().with_balance(U256::from(n + 1)));
+    let account = |n: u64| {
+        let balance = U256::from(n + 1);
+        (address(n), GenesisAccount { balance, ..GenesisAccount::default() })
+    };
     let alloc: BTreeMap<_, _> = (0..accounts).map(account).collect();
     let options = StoreOptions { node_cache: 1 << 30, ..StoreOptions::default() };
     Store::create(directory, &options, false, alloc, Generator::genesis_header).unwrap()

@@ -16,7 +16,6 @@ use std::{
 };
 
 use alloy_consensus::Header;
-use alloy_primitives::{Address, B256};
 use alloy_rlp::Decodable as _;
 use chain_backend::{Backend as _, BackendError, Store, StoreOptions};
 use consensus::{ChainSpec, Genesis, GenesisError};
@@ -140,29 +139,8 @@ pub fn init_from(
     let rules_file = directory.join("genesis.json");
     fs::write(&rules_file, without_accounts(text)).map_err(io_error("write", &rules_file))?;
     let make_header = |root| Header { state_root: root, ..header };
-    let store = Store::create(
-        &store_directory,
-        &options,
-        archive,
-        genesis.alloc.into_iter().map(account),
-        make_header,
-    )?;
+    let store = Store::create(&store_directory, &options, archive, genesis.alloc, make_header)?;
     Ok((Chain { store: Arc::new(store), spec: Arc::new(spec) }, Initialised::New))
-}
-
-/// An account in the form of the store.
-fn account(
-    (address, account): (Address, consensus::GenesisAccount),
-) -> (Address, alloy_genesis::GenesisAccount) {
-    let storage = account.storage.into_iter().map(|(slot, value)| (slot, B256::from(value)));
-    let account = alloy_genesis::GenesisAccount {
-        nonce: Some(account.nonce),
-        balance: account.balance,
-        code: Some(account.code),
-        storage: Some(storage.collect()),
-        private_key: None,
-    };
-    (address, account)
 }
 
 /// Opens the chain of a directory.

@@ -5,7 +5,6 @@ use std::sync::{Arc, atomic::AtomicBool};
 
 use alloy_consensus::{SignableTransaction as _, Transaction as _, TxLegacy};
 use alloy_eips::eip4895::Withdrawal;
-use alloy_genesis::GenesisAccount;
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, keccak256};
 use chain_backend::{
     Backend as _, Block, BlockBuilder, BuildError, ChainBuilder, Draft, ExtendError, Imported,
@@ -44,10 +43,7 @@ fn genesis_with(config: &str, alloc: &str) -> Genesis {
 }
 
 fn store(genesis: &Genesis) -> (TempDir, Arc<Store>, Arc<ChainSpec>) {
-    let accounts = genesis.alloc.accounts().iter().map(|(address, account)| {
-        let (balance, code) = (account.balance, Some(account.code.clone()));
-        (*address, GenesisAccount { balance, code, ..GenesisAccount::default() })
-    });
+    let accounts = genesis.alloc.accounts().iter().cloned();
     let directory = tempfile::tempdir().unwrap();
     let mut header = None;
     let data = directory.path().join("data");

@@ -11,7 +11,6 @@ use std::{
     },
 };
 
-use alloy_genesis::GenesisAccount;
 use alloy_primitives::B256;
 use chain_backend::{FileError, ImportError, Importer, Refusal, SealCaches, Store, StoreOptions};
 use consensus::{ChainSpec, Genesis};
@@ -34,17 +33,7 @@ fn fixture(name: &str) -> PathBuf {
 fn chain(name: &str) -> Chain {
     let folder = fixture(name);
     let genesis = Genesis::parse(&fs::read(folder.join("genesis.json")).unwrap()).unwrap();
-    let accounts = genesis.alloc.accounts().iter().map(|(address, account)| {
-        let storage = account.storage.iter().map(|(slot, value)| (*slot, (*value).into()));
-        let account = GenesisAccount {
-            nonce: Some(account.nonce),
-            balance: account.balance,
-            code: Some(account.code.clone()),
-            storage: Some(storage.collect()),
-            ..GenesisAccount::default()
-        };
-        (*address, account)
-    });
+    let accounts = genesis.alloc.accounts().iter().cloned();
     let directory = tempfile::tempdir().unwrap();
     let options =
         StoreOptions { node_cache: 1 << 20, page_cache: 1 << 20, ..StoreOptions::default() };

@@ -6,10 +6,10 @@ use alloy_consensus::{
     BlockBody, Header, Receipt, ReceiptEnvelope, SignableTransaction, TxEip1559, TxEip2930,
     TxEnvelope, TxLegacy, TxType, proofs,
 };
-use alloy_genesis::GenesisAccount;
 use alloy_primitives::{
     Address, B256, Bloom, Bytes, Log, LogData, Signature, TxKind, U256, keccak256,
 };
+use consensus::GenesisAccount;
 
 use super::plain_state::{NO_CODE, PlainState};
 use crate::{AccountChange, AccountInfo, StateChanges};
@@ -58,13 +58,15 @@ impl Generator {
     /// The accounts of block 0.
     pub fn alloc(&self) -> BTreeMap<Address, GenesisAccount> {
         let account = |n: u64| {
-            let account = GenesisAccount::default().with_balance(U256::from(1_000_000 + n));
-            let is_contract = n < CONTRACTS;
-            let slot =
-                |slot: u64| (B256::from(U256::from(slot)), B256::from(U256::from(slot + n + 1)));
-            let storage = is_contract.then(|| (0..20).map(slot).collect());
-            let code = is_contract.then(|| code(n));
-            (address(n), account.with_code(code).with_storage(storage))
+            let balance = U256::from(1_000_000 + n);
+            let plain = GenesisAccount { balance, ..GenesisAccount::default() };
+            let slot = |slot: u64| (B256::from(U256::from(slot)), U256::from(slot + n + 1));
+            let account = if n < CONTRACTS {
+                GenesisAccount { code: code(n), storage: (0..20).map(slot).collect(), ..plain }
+            } else {
+                plain
+            };
+            (address(n), account)
         };
         (0..ACCOUNTS).map(account).collect()
     }
@@ -84,14 +86,15 @@ impl Generator {
         let mut changes = StateChanges::new();
         let mut codes = BTreeMap::new();
         for (address, account) in self.alloc() {
-            let code_hash = account.code.map_or(NO_CODE, |code| {
+            let GenesisAccount { balance, nonce, code, storage } = account;
+            let code_hash = if code.is_empty() {
+                NO_CODE
+            } else {
                 let hash = keccak256(&code);
                 codes.insert(hash, code);
                 hash
-            });
-            let (nonce, balance) = (account.nonce.unwrap_or_default(), account.balance);
-            let storage = account.storage.unwrap_or_default().into_iter();
-            let storage = storage.map(|(slot, value)| (slot.into(), value.into())).collect();
+            };
+            let storage = storage.into_iter().map(|(slot, value)| (slot.into(), value)).collect();
             let account = Some(AccountInfo { nonce, balance, code_hash });
             changes.insert(address, AccountChange { account, storage, ..AccountChange::default() });
         }

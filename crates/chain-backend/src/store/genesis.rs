@@ -1,9 +1,7 @@
 //! The first state and the first block.
 
-use std::collections::BTreeMap;
-
-use alloy_genesis::GenesisAccount;
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
+use consensus::GenesisAccount;
 use merkle_trie::{EMPTY_ROOT, build_sorted};
 
 use super::{
@@ -27,16 +25,15 @@ pub(super) fn store_state(
     let mut entries: Vec<(B256, Vec<u8>)> = Vec::new();
     for (address, account) in accounts {
         let key = keccak(address.as_slice());
-        let code_hash = match account.code {
-            Some(code) if !code.is_empty() => {
-                let hash = keccak(&code);
-                writer.batch.put(Table::Code, hash.as_slice(), code);
-                hash
-            }
-            _ => KECCAK256_EMPTY,
+        let GenesisAccount { balance, nonce, code, storage } = account;
+        let code_hash = if code.is_empty() {
+            KECCAK256_EMPTY
+        } else {
+            let hash = keccak(&code);
+            writer.batch.put(Table::Code, hash.as_slice(), code);
+            hash
         };
-        let storage_root = writer.storage(&key, &account.storage.unwrap_or_default())?;
-        let (nonce, balance) = (account.nonce.unwrap_or_default(), account.balance);
+        let storage_root = writer.storage(&key, &storage)?;
         let account = Account { nonce, balance, storage_root, code_hash };
         entries.push((key, alloy_rlp::encode(account)));
     }
@@ -57,13 +54,12 @@ impl Writer<'_> {
     fn storage(
         &mut self,
         account_key: &B256,
-        storage: &BTreeMap<B256, B256>,
+        storage: &[(B256, U256)],
     ) -> Result<B256, BackendError> {
         let mut slots: Vec<(B256, Vec<u8>)> = storage
             .iter()
-            .map(|(slot, value)| (keccak(slot.as_slice()), U256::from_be_bytes(value.0)))
             .filter(|(_, value)| !value.is_zero())
-            .map(|(slot, value)| (slot, alloy_rlp::encode(value)))
+            .map(|(slot, value)| (keccak(slot.as_slice()), alloy_rlp::encode(value)))
             .collect();
         if slots.is_empty() {
             return Ok(EMPTY_ROOT);

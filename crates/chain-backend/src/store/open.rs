@@ -3,8 +3,8 @@
 use std::{fs, path::Path};
 
 use alloy_consensus::Header;
-use alloy_genesis::GenesisAccount;
 use alloy_primitives::{Address, B256};
+use consensus::GenesisAccount;
 use parking_lot::{Mutex, RwLock};
 
 use super::{

@@ -4,12 +4,11 @@
 use std::{cell::RefCell, sync::Arc};
 
 use alloy_consensus::constants::KECCAK_EMPTY;
-use alloy_genesis::GenesisAccount;
-use alloy_primitives::{Address, B256, U256, keccak256};
+use alloy_primitives::{Address, B256, keccak256};
 use chain_backend::{
     Backend as _, ImportError, Importer, SealCaches, StateSnapshot, Store, StoreOptions,
 };
-use consensus::ChainSpec;
+use consensus::{ChainSpec, GenesisAccount};
 use serde_json::Value;
 
 use super::{
@@ -142,16 +141,16 @@ fn check_account(
 ) -> Result<(), String> {
     let key = keccak256(address);
     let account = state.account(&key).map_err(|error| error.to_string())?.ok_or("is absent")?;
-    let code = expected.code.clone().unwrap_or_default();
-    let code_hash = if code.is_empty() { KECCAK_EMPTY } else { keccak256(&code) };
+    let code = &expected.code;
+    let code_hash = if code.is_empty() { KECCAK_EMPTY } else { keccak256(code) };
     let found = (account.nonce, account.balance, account.code_hash);
-    let wanted = (expected.nonce.unwrap_or_default(), expected.balance, code_hash);
+    let wanted = (expected.nonce, expected.balance, code_hash);
     if found != wanted {
         return Err(format!("{found:?} instead of {wanted:?}"));
     }
-    for (slot, value) in expected.storage.iter().flatten() {
+    for (slot, value) in &expected.storage {
         let found = state.storage(&key, &keccak256(slot)).map_err(|error| error.to_string())?;
-        if found != U256::from_be_bytes(value.0) {
+        if found != *value {
             return Err(format!("slot {slot}: {found} instead of {value}"));
         }
     }

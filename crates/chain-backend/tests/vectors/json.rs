@@ -1,10 +1,8 @@
 //! Values as the tests write them: everything is a string of hex.
 
-use std::collections::BTreeMap;
-
 use alloy_consensus::Header;
-use alloy_genesis::GenesisAccount;
 use alloy_primitives::{Address, B64, B256, Bloom, Bytes, U256, hex};
+use consensus::GenesisAccount;
 use serde_json::Value;
 
 pub(super) fn text<'a>(value: &'a Value, key: &str) -> Result<&'a str, String> {
@@ -71,19 +69,18 @@ pub(super) fn accounts(value: &Value) -> Result<Vec<(Address, GenesisAccount)>, 
 
 fn account(value: &Value) -> Result<GenesisAccount, String> {
     let slots = value.get("storage").and_then(Value::as_object);
-    let storage: Result<BTreeMap<B256, B256>, String> = slots
+    let storage: Result<Vec<(B256, U256)>, String> = slots
         .into_iter()
         .flatten()
         .map(|(slot, content)| {
             let content = content.as_str().ok_or("a storage value is a string")?;
-            Ok((number(slot)?.into(), number(content)?.into()))
+            Ok((number(slot)?.into(), number(content)?))
         })
         .collect();
     Ok(GenesisAccount {
-        nonce: Some(small(text(value, "nonce")?)?),
+        nonce: small(text(value, "nonce")?)?,
         balance: number(text(value, "balance")?)?,
-        code: Some(bytes(text(value, "code")?)?),
-        storage: Some(storage?),
-        ..GenesisAccount::default()
+        code: bytes(text(value, "code")?)?,
+        storage: storage?,
     })
 }
