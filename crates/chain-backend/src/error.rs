@@ -63,7 +63,7 @@ pub enum BackendError {
     /// A block is stored, but the state after it is not (any more).
     #[error("the state after block {0} is not kept")]
     StateNotKept(B256),
-    /// The key-value engine failed.
-    #[error("key-value store: {0}")]
+    /// The key-value engine failed; the text names its file.
+    #[error("{0}")]
     KeyValue(String),
 }

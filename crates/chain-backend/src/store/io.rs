@@ -18,8 +18,10 @@ pub(super) fn sync_directory(directory: &Path) -> Result<(), BackendError> {
 /// An error that says what was done to which file.
 pub(super) fn io_error(deed: &str, path: &Path, source: Error) -> BackendError {
     let kind = source.kind();
-    let hint = if kind == ErrorKind::StorageFull {
+    let hint = if matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
         " (free some space and start again; nothing stored is lost)"
+    } else if kind == ErrorKind::FileTooLarge {
+        " (allow larger files and start again; nothing stored is lost)"
     } else if matches!(kind, ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) {
         " (the data directory must be writable for this user)"
     } else {

@@ -34,6 +34,8 @@ impl Position {
         out.extend_from_slice(self.base.hash.as_slice());
         out.extend_from_slice(self.base.state_root.as_slice());
         out.extend_from_slice(&self.replay_from.to_be_bytes());
+        let sum = crc32fast::hash(&out);
+        out.extend_from_slice(&sum.to_be_bytes());
         batch.put(Table::Meta, Self::KEY, out);
     }
 
@@ -43,7 +45,11 @@ impl Position {
         let mut decode = || {
             let base =
                 Base { number: fields.u64()?, hash: fields.hash()?, state_root: fields.hash()? };
-            Some(Self { base, replay_from: fields.u64()? })
+            let position = Self { base, replay_from: fields.u64()? };
+            let sum = fields.0;
+            let content = stored.get(..stored.len() - sum.len())?;
+            // Stores of the first builds have no sum.
+            (sum.is_empty() || sum == crc32fast::hash(content).to_be_bytes()).then_some(position)
         };
         decode().map(Some).ok_or_else(|| BackendError::Corrupt("the position is damaged".into()))
     }
