@@ -24,6 +24,7 @@ func (s *session) phases() []phase {
 		{"old headers by CHT, logs by BloomTrie", s.checkpoint},
 		{"replies are go-ethereum's, byte for byte", s.wire},
 		{"a flipped byte in a proof is refused", s.flipped},
+		{"lesd and full nodes sync from each other", s.fullNodes},
 		{"ethereumjs syncs headers", s.ethereumjs},
 	}
 }
