@@ -301,6 +301,60 @@ fn a_node_that_serves_les_as_well_is_told_our_status_and_kept() {
     assert_eq!((server.handle.full_nodes(), server.handle.connections()), (1, 0));
 }
 
+/// A transaction that the bundled chain would take next, in its canonical form.
+fn unsent() -> Vec<u8> {
+    let manifest = include_str!("../fixtures/chain/small/manifest.json");
+    let manifest: serde_json::Value = serde_json::from_str(manifest).unwrap();
+    alloy_primitives::hex::decode(manifest["unsentTransaction"].as_str().unwrap()).unwrap()
+}
+
+/// The one item of a list, as another library writes it: a transaction as it travels.
+fn travelling(canonical: &[u8]) -> Vec<u8> {
+    if canonical[0] >= 0xc0 {
+        return canonical.to_vec();
+    }
+    rlp::encode(&canonical).to_vec()
+}
+
+#[test]
+fn a_clients_transaction_is_told_to_every_full_node() {
+    let server = server();
+    let mut nodes: Vec<EthPeer> =
+        Version::ALL.into_iter().map(|version| EthPeer::connect(&server.enode, version)).collect();
+    for node in &mut nodes {
+        // Whoever is answered is past Status.
+        node.ask(3, &headers_request(HeaderOrigin::Number(0), 1, 0, false), 4);
+    }
+    let canonical = unsent();
+    let hash = hash_of(&canonical);
+    let mut request = Vec::new();
+    les_wire::encode_request(1, &[les_wire::Transaction::new(&canonical).unwrap()], &mut request);
+    let status = Client::connect(&server.enode, les_wire::Version::Les4).ask(0x13, &request, 0x15);
+    let state = rlp::Rlp::new(&status).at(2).unwrap().at(0).unwrap().val_at::<u8>(0).unwrap();
+    assert_eq!(state, 2, "pending");
+    nodes.push(EthPeer::connect(&server.enode, Version::Eth68));
+    let mut whole = 0;
+    for node in &mut nodes {
+        match node.receive() {
+            Received::Message(2, payload) => {
+                whole += 1;
+                assert_eq!(rlp::Rlp::new(&payload).at(0).unwrap().as_raw(), travelling(&canonical));
+            }
+            Received::Message(8, payload) => {
+                let mut announced = Vec::new();
+                let kind = if canonical[0] < 0x80 { canonical[0] } else { 0 };
+                let of = [(hash, kind, canonical.len() as u64)];
+                eth_wire::encode_pooled_hashes(node.version, &of, &mut announced);
+                assert_eq!(payload, announced);
+            }
+            other => panic!("{other:?}"),
+        }
+        let asked = hashes_request(&[B256::repeat_byte(1), hash]);
+        assert_eq!(node.ask(9, &asked, 10), reply(&[&travelling(&canonical)]));
+    }
+    assert!((2..=3).contains(&whole), "two of three, and perhaps the one that came later");
+}
+
 /// Imports the bundled chain's blocks `first..=last` into a server that follows.
 fn extend(server: &Server, first: usize, last: usize) {
     let blocks = bundled_blocks()[first - 1..last]
