@@ -58,6 +58,8 @@ pub struct Server {
     pub enode: Enode,
     /// To look into it.
     pub handle: Handle,
+    /// What light clients sent.
+    pub relay: TransactionRelay,
     heads: Heads,
     /// Extends the chain, if the server follows a network.
     pub writer: Option<ChainWriter>,
@@ -163,7 +165,7 @@ impl Server {
         let mut node = runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
             Node::new(Parts {
-                relay,
+                relay: relay.clone(),
                 backend,
                 spec,
                 archive: false,
@@ -192,6 +194,7 @@ impl Server {
         Self {
             enode,
             handle,
+            relay,
             heads: Heads::default(),
             writer,
             _writer_thread,
