@@ -45,6 +45,11 @@ pub fn offer(name: &str, version: u8, messages: u8) -> Offer {
 impl Wire {
     /// Connects and exchanges Hello; panics if nothing is shared.
     pub fn dial(enode: &Enode, key: &NodeKey, offers: &[Offer]) -> Self {
+        Self::dial_as(enode, key, offers, "les-tests")
+    }
+
+    /// The same as a program that calls itself so.
+    pub fn dial_as(enode: &Enode, key: &NodeKey, offers: &[Offer], name: &str) -> Self {
         let Host::Ip(ip) = enode.host else { panic!("an address") };
         let mut stream = TcpStream::connect((ip, enode.tcp_port)).expect("a server");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
@@ -61,7 +66,7 @@ impl Wire {
         let ack: Vec<u8> = received.drain(..length).collect();
         let established = dialing.open_ack(&ack).expect("a valid ack");
         let capabilities = offers.iter().map(|offer| offer.capability).collect();
-        let hello = Hello::new("les-tests".to_owned(), capabilities, key.id());
+        let hello = Hello::new(name.to_owned(), capabilities, key.id());
         let mut out = Vec::new();
         let mut greeting = Greeting::new(established, &hello, &mut out).expect("a short Hello");
         stream.write_all(&out).expect("a socket");
@@ -137,8 +142,13 @@ impl Client {
 
     /// Connects with this key and exchanges Hello, no more.
     pub fn dial_with(enode: &Enode, version: Version, key: &NodeKey) -> Self {
+        Self::dial_as(enode, version, key, "les-tests")
+    }
+
+    /// The same as a client that calls itself so.
+    pub fn dial_as(enode: &Enode, version: Version, key: &NodeKey, name: &str) -> Self {
         let offers = [offer(les_wire::CAPABILITY_NAME, version.number(), version.message_count())];
-        Self { wire: Wire::dial(enode, key, &offers), version }
+        Self { wire: Wire::dial_as(enode, key, &offers, name), version }
     }
 
     /// Connects, and exchanges Status.

@@ -183,6 +183,7 @@ impl Peer {
                 }
                 Wake::Due => {
                     self.on_due()?;
+                    self.on_news(shared, head, shutdown)?;
                     timer.as_mut().reset(self.due());
                 }
             }
@@ -225,6 +226,14 @@ impl Peer {
 
     /// When this connection is to be looked at even if nothing happens.
     fn due(&self) -> Instant {
+        let silent = self.silent_at();
+        // While the socket is full, what it takes next decides.
+        let waits = self.announcer.due().filter(|_| self.outbox.is_empty());
+        waits.map_or(silent, |announcement| announcement.min(silent))
+    }
+
+    /// When the peer will have been silent for too long.
+    fn silent_at(&self) -> Instant {
         if !self.outbox.is_empty() {
             self.outbox.deadline()
         } else if self.pinged {
@@ -235,7 +244,7 @@ impl Peer {
     }
 
     fn on_due(&mut self) -> Result<(), Ended> {
-        if Instant::now() < self.due() {
+        if Instant::now() < self.silent_at() {
             return Ok(());
         }
         if !self.outbox.is_empty() {
@@ -266,7 +275,10 @@ impl Peer {
         }
         self.on_deliveries(&shared.driver)?;
         // The sender lives as long as the node.
-        if self.outbox.is_empty() && head.has_changed().is_ok_and(|changed| changed) {
+        if self.outbox.is_empty()
+            && head.has_changed().is_ok_and(|changed| changed)
+            && self.announcer.is_free(Instant::now())
+        {
             let announcement = Arc::clone(&head.borrow_and_update());
             self.on_head(shared, &announcement)?;
         }

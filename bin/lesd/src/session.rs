@@ -15,7 +15,7 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use crate::{
-    announce::Announcer,
+    announce::{Announcer, Manner},
     chatter::Chatter,
     driver::Seat,
     ended::Ended,
@@ -248,6 +248,7 @@ async fn welcome(
     // The handshake saw to it that there is one, or eth.
     let Some((capability, version)) = les else { return Err(Refused::NoStatus(0)) };
     session.set_message_limit(STATUS_LIMIT);
+    let manner = Manner::of(&client);
     let peer = Connected {
         id: *session.remote(),
         client: client.into_boxed_str(),
@@ -268,7 +269,7 @@ async fn welcome(
     let Some(registration) = shared.peers.register(peer, Arc::<Inbox>::clone(&inbox)) else {
         return Err(hall.refuse(Refused::Twice).await);
     };
-    let announcer = match exchange_status(&mut hall, &seat, &registration, shared).await {
+    let announcer = match exchange_status(&mut hall, manner, &seat, &registration, shared).await {
         Ok(announcer) => announcer,
         Err(refused) => return Err(hall.refuse(refused).await),
     };
@@ -282,6 +283,7 @@ async fn welcome(
 /// Sends ours at once, waits for theirs, compares.
 async fn exchange_status(
     hall: &mut Hall,
+    manner: Manner,
     seat: &Seat,
     registration: &Registration,
     shared: &Shared,
@@ -317,5 +319,6 @@ async fn exchange_status(
             head: head.hash,
         });
     }
-    Ok(Announcer::new(theirs.announcements_wanted(), *announcement.head()))
+    let (wanted, told) = (theirs.announcements_wanted(), *announcement.head());
+    Ok(Announcer::new(wanted, manner, told, Instant::now()))
 }

@@ -131,7 +131,13 @@ impl Peer {
             let mut message = Vec::new();
             let told = peer
                 .announcer
-                .announce(announcement, snapshot.as_ref(), &shared.key, &mut message)
+                .announce(
+                    announcement,
+                    snapshot.as_ref(),
+                    &shared.key,
+                    Instant::now(),
+                    &mut message,
+                )
                 .map_err(|_| Ended::Store)?;
             if told {
                 peer.write(MessageKind::Announce, buffers, |out| out.extend_from_slice(&message))?;
