@@ -151,7 +151,8 @@ impl EthSync {
             return Err(Fault::WrongNumber { announced, found });
         }
         check_time(&header, now)?;
-        if chain.total_difficulty(&header.parent_hash).is_none() {
+        // Without its parent, or while a session uses the line, it is left to a session.
+        if chain.total_difficulty(&header.parent_hash).is_none() || peer.bodies.is_some() {
             peer.hint = Some(announced);
             return Ok(());
         }

@@ -63,6 +63,10 @@ pub(crate) const MAX_ANNOUNCED: usize = 32;
 /// `arriveTimeout` less `gatherSlack`).
 pub(crate) const ANNOUNCED_PAUSE: Millis = Millis(400);
 
+/// Blocks by which a chain that is announced by hash may be shorter than ours and is looked at: it
+/// may be heavier. As many as there are states to leave ours from.
+pub(crate) const SHORTER_CHAIN: u64 = 128;
+
 /// Announced blocks that were not there when asked for before that is held against a peer. A
 /// node that just left a side chain still has its blocks, so one such is odd already.
 pub(crate) const MAX_MISSING: u32 = 4;

@@ -61,6 +61,8 @@ pub(crate) struct Session {
     step: Step,
     /// Its headers add up to more than our chain: only then are its blocks wanted.
     heavier: bool,
+    /// The peer's chain changed, or seemed to, in a session before this one.
+    is_repeated: bool,
     /// Replies that were shorter than they could be.
     short_replies: u32,
     /// Where it began, once known.
@@ -79,6 +81,12 @@ impl Session {
         Self::new(master, step, Some(claim.total_difficulty), claim.number.unwrap_or_default())
     }
 
+    /// Notes whether the peer's chain changed in a session before.
+    pub(crate) const fn repeated(mut self, is_repeated: bool) -> Self {
+        self.is_repeated = is_repeated;
+        self
+    }
+
     /// A sync with a peer that announced a block of this number, whose weight is not known.
     pub(crate) fn with_hint(master: PeerId, number: u64, chain: &dyn LocalChain) -> Self {
         let step = Step::Ancestor(Search::new(number, chain.head().number));
@@ -92,6 +100,7 @@ impl Session {
             claimed,
             step,
             heavier: false,
+            is_repeated: false,
             short_replies: 0,
             ancestor: None,
             highest,
@@ -195,7 +204,8 @@ impl Session {
         let kept = self.claimed.is_none_or(|claimed| tip.total_difficulty >= claimed);
         let short = u64::try_from(received).unwrap_or(u64::MAX) < HEADERS_PER_REQUEST;
         if received == 0 && !kept {
-            return Err(less);
+            // A chain that became heavier and shorter in between ends here, too, but once only.
+            return if self.is_repeated { Err(less) } else { Ok(Course::BeginAnew) };
         }
         self.step =
             if received == 0 || short && kept { Step::Complete } else { Step::Headers(tip) };

@@ -9,7 +9,9 @@ use crate::{
     RequestId, SealedHeader, SegmentId, Status,
     fresh::Fresh,
     import::Imports,
-    limits::{MAX_FORK_DEPTH, MAX_PEERS, MAX_REPLY_BYTES, MAX_RESTARTS, REQUEST_TIMEOUT},
+    limits::{
+        MAX_FORK_DEPTH, MAX_PEERS, MAX_REPLY_BYTES, MAX_RESTARTS, REQUEST_TIMEOUT, SHORTER_CHAIN,
+    },
     peer::{BodiesFor, HeadersFor, Peer, Pending},
     random::Random,
     session::{Course, HeaderRequest, Session},
@@ -259,16 +261,17 @@ impl EthSync {
         let heaviest = self
             .peers
             .iter()
-            .map(|(id, peer)| (*id, peer.claim))
-            .filter(|(_, claim)| claim.total_difficulty > head.total_difficulty)
-            .max_by_key(|(id, claim)| (claim.total_difficulty, std::cmp::Reverse(*id)));
-        if let Some((id, claim)) = heaviest {
-            self.session = Some(Session::with_claim(id, &claim, chain));
+            .filter(|(_, peer)| peer.claim.total_difficulty > head.total_difficulty)
+            .max_by_key(|(id, peer)| (peer.claim.total_difficulty, std::cmp::Reverse(**id)));
+        if let Some((id, peer)) = heaviest {
+            let session = Session::with_claim(*id, &peer.claim, chain);
+            self.session = Some(session.repeated(peer.restarts > 0));
             return;
         }
         for (id, peer) in &mut self.peers {
             if let Some(hint) = peer.hint.take()
-                && hint.number > head.number
+                && hint.number.saturating_add(SHORTER_CHAIN) > head.number
+                && chain.total_difficulty(&hint.hash).is_none()
             {
                 self.session = Some(Session::with_hint(*id, hint.number, chain));
                 return;

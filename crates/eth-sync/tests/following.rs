@@ -1,0 +1,235 @@
+//! What the core does with peers that keep the rules.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what goes wrong in a helper fails the test that called it"
+)]
+
+mod world;
+
+use std::io::Read as _;
+
+use alloy_consensus::Header;
+use alloy_primitives::B256;
+use alloy_rlp::Decodable as _;
+use eth_sync::{
+    BlockId, Body, Event, ImportResult, LocalChain as _, MAX_BODY_BYTES, MAX_REPLY_BYTES, SegmentId,
+};
+
+use self::world::{
+    World,
+    blocks::{Make, Tree},
+    peer::{Manners, Peer},
+};
+
+fn chain_of(blocks: u64, make: impl Fn(u64) -> Make) -> (Tree, B256, B256) {
+    let mut tree = Tree::default();
+    let genesis = tree.genesis(0);
+    let tip = tree.extend_by(genesis, blocks, make);
+    (tree, genesis, tip)
+}
+
+#[test]
+fn bodies_are_fetched_from_everybody_who_has_them() {
+    let (tree, genesis, tip) = chain_of(600, |_| Make::default());
+    let mut world = World::new(tree, genesis, 1);
+    let peers: Vec<_> = (0..3).map(|_| world.connect(Peer::new(tip, Manners::Honest))).collect();
+    let late = world.connect(Peer::new(genesis, Manners::Honest));
+    world.run();
+    assert_eq!(world.chain.head().hash, tip);
+    assert!(world.dropped.is_empty(), "{:?}", world.dropped);
+    for peer in peers {
+        assert!(world.peers[&peer].asked >= 2, "{peer:?} was left out");
+    }
+    assert!(world.peers[&late].asked <= 1, "a peer that has nothing is asked once");
+}
+
+#[test]
+fn a_master_that_leaves_is_replaced() {
+    let (tree, genesis, tip) = chain_of(500, |_| Make::default());
+    let mut world = World::new(tree, genesis, 1);
+    let first = world.connect(Peer::new(tip, Manners::Honest));
+    let second = world.connect(Peer::new(tip, Manners::Honest));
+    world.leave_later(first, 700);
+    world.run();
+    assert_eq!(world.chain.head().hash, tip);
+    assert!(!world.dropped.contains_key(&second));
+}
+
+#[test]
+fn large_bodies_stay_within_the_bound_while_the_importer_is_slow() {
+    // 150 MB in all; a reply holds two or three of them.
+    let make = |number| Make { transactions: [1_000_000, 0], salt: number, ..Make::default() };
+    let (tree, genesis, tip) = chain_of(150, make);
+    let mut world = World::new(tree, genesis, 1);
+    world.import_time = 2000;
+    for _ in 0..12 {
+        world.connect(Peer::new(tip, Manners::Honest));
+    }
+    world.run();
+    assert_eq!(world.chain.head().hash, tip);
+    assert!(world.dropped.is_empty(), "{:?}", world.dropped);
+    assert!(world.most_bytes > MAX_BODY_BYTES / 2, "{} is no test", world.most_bytes);
+    assert!(world.most_bytes <= MAX_BODY_BYTES - MAX_REPLY_BYTES / 2, "{}", world.most_bytes);
+}
+
+#[test]
+fn a_lighter_fork_is_left_where_it_is() {
+    let (mut tree, genesis, tip) = chain_of(50, |_| Make::default());
+    let from = tree.chain(tip)[30];
+    let lighter = tree.extend_by(from, 19, |_| Make { salt: 1, ..Make::default() });
+    let mut world = World::new(tree, tip, 1);
+    let peer = world.connect(Peer::new(lighter, Manners::Honest));
+    world.run();
+    assert_eq!(world.chain.head().hash, tip);
+    assert_eq!((world.peers[&peer].asked, world.dropped.len()), (0, 0));
+    assert_ne!(genesis, tip);
+}
+
+#[test]
+fn a_new_block_is_imported_and_told_on_but_not_back() {
+    let (mut tree, genesis, tip) = chain_of(10, |_| Make::default());
+    let new = tree.extend(tip, Make::default());
+    let mut world = World::new(tree, genesis, 1);
+    let peers: Vec<_> = (0..10).map(|_| world.connect(Peer::new(tip, Manners::Honest))).collect();
+    world.run();
+    world.told.clear();
+    let block = world.tree.block(&new).clone();
+    let total_difficulty = block.total_difficulty;
+    world.hear(Event::NewBlock {
+        peer: peers[4],
+        block: Box::new(block.fetched()),
+        total_difficulty,
+    });
+    world.run();
+    assert_eq!(world.chain.head().hash, new);
+    let [(whole, to, true), (hash, others, false)] = &world.told[..] else {
+        panic!("{:?}", world.told);
+    };
+    assert_eq!((*whole, *hash), (new, new));
+    assert_eq!((to.len(), others.len()), (3, 6), "the root of nine, and the others");
+    assert!(!to.contains(&peers[4]) && !others.contains(&peers[4]), "told back");
+}
+
+#[test]
+fn a_burst_of_new_blocks_is_imported_in_order_without_a_session() {
+    let (mut tree, genesis, tip) = chain_of(10, |_| Make::default());
+    let last = tree.extend_by(tip, 20, |_| Make::default());
+    let mut world = World::new(tree, genesis, 1);
+    let peer = world.connect(Peer::new(tip, Manners::Honest));
+    world.run();
+    let asked = world.peers[&peer].asked;
+    world.peers.get_mut(&peer).unwrap().adopt(last);
+    for hash in world.tree.chain(last).split_off(11) {
+        let block = world.tree.block(&hash).clone();
+        let total_difficulty = block.total_difficulty;
+        world.hear(Event::NewBlock { peer, block: Box::new(block.fetched()), total_difficulty });
+    }
+    world.run();
+    assert_eq!(world.chain.head().hash, last);
+    assert_eq!(world.peers[&peer].asked, asked, "something was fetched though it had come");
+}
+
+#[test]
+fn a_block_announced_by_hash_is_fetched_and_so_is_the_gap_below_it() {
+    for gap in [0, 5, 300] {
+        let (mut tree, genesis, tip) = chain_of(10, |_| Make::default());
+        let new = tree.extend_by(tip, gap + 1, |_| Make::default());
+        let mut world = World::new(tree, genesis, 1);
+        let peer = world.connect(Peer::new(tip, Manners::Honest));
+        world.run();
+        world.peers.get_mut(&peer).unwrap().adopt(new);
+        let blocks = vec![BlockId { hash: new, number: 11 + gap }];
+        world.hear(Event::NewBlockHashes { peer, blocks });
+        world.run();
+        assert_eq!(world.chain.head().hash, new, "gap {gap}");
+    }
+}
+
+#[test]
+fn a_store_that_fails_ends_the_following() {
+    let (tree, genesis, tip) = chain_of(300, |_| Make::default());
+    let mut world = World::new(tree, genesis, 1);
+    world.import_time = 1_000_000;
+    let peer = world.connect(Peer::new(tip, Manners::Honest));
+    world.run_until(60_000);
+    world.hear(Event::Imported { segment: SegmentId(0), result: ImportResult::Failed });
+    world.run();
+    assert_eq!(world.core.progress(), None);
+    let asked = world.peers[&peer].asked;
+    world.connect(Peer::new(tip, Manners::Honest));
+    world.run();
+    assert_eq!(world.peers[&peer].asked, asked, "asked though nothing can be stored");
+    assert!(world.dropped.is_empty(), "{:?}", world.dropped);
+}
+
+/// The chain that go-ethereum made, as (header, body, whether it has transactions).
+fn foreign_blocks() -> Vec<(Header, Vec<u8>, bool)> {
+    let packed = include_bytes!("../../../fixtures/chain/small/chain.rlp.gz");
+    let mut plain = Vec::new();
+    flate2::read::GzDecoder::new(packed.as_slice()).read_to_end(&mut plain).unwrap();
+    let mut rest = plain.as_slice();
+    let mut blocks = Vec::new();
+    while !rest.is_empty() {
+        let mut fields = alloy_rlp::Header::decode_bytes(&mut rest, true).unwrap();
+        let header = Header::decode(&mut fields).unwrap();
+        let mut body = Vec::new();
+        alloy_rlp::Header { list: true, payload_length: fields.len() }.encode(&mut body);
+        body.extend_from_slice(fields);
+        blocks.push((header, body, fields.first() != Some(&0xc0)));
+    }
+    blocks
+}
+
+#[test]
+fn bodies_of_a_foreign_chain_fit_their_headers_and_no_others() {
+    let blocks = foreign_blocks();
+    assert!(blocks.iter().filter(|(_, _, has_content)| *has_content).count() > 10);
+    for (header, body, has_content) in &blocks {
+        let decoded = Body::decode(body).unwrap();
+        assert!(decoded.fits(header), "block {}", header.number);
+        assert_eq!(decoded.rlp().as_ref(), body);
+        if *has_content {
+            let next = blocks.iter().find(|(other, ..)| other.number == header.number + 1);
+            assert!(next.is_none_or(|(other, ..)| !decoded.fits(other)));
+        }
+    }
+}
+
+#[test]
+fn what_is_no_body_is_refused() {
+    let broken: [&[u8]; 7] = [
+        &[],
+        &[0x80],
+        &[0xc1, 0xc0],
+        &[0xc2, 0xc0, 0x80],
+        &[0xc3, 0xc0, 0xc0, 0x80],
+        &[0xc2, 0xc0, 0xc0, 0xc0],
+        &[0xc3, 0xc1, 0x80, 0xc0],
+    ];
+    for bytes in broken {
+        assert!(Body::decode(bytes).is_err(), "{bytes:02x?}");
+    }
+    let (_, body, _) = &foreign_blocks()[0];
+    for length in 0..body.len() {
+        assert!(Body::decode(&body[..length]).is_err(), "cut at {length}");
+    }
+    assert!(Body::decode(&[0xc4, 0xc0, 0xc0, 0xc0, 0xc0]).is_err(), "four lists");
+}
+
+#[test]
+fn actions_are_the_same_for_the_same_events() {
+    let actions = || -> Vec<String> {
+        let (tree, genesis, tip) = chain_of(300, |_| Make::default());
+        let mut world = World::new(tree, genesis, 3);
+        for _ in 0..5 {
+            world.connect(Peer::new(tip, Manners::Honest));
+        }
+        world.run();
+        world.told.iter().map(|told| format!("{told:?}")).collect()
+    };
+    assert_eq!(actions(), actions());
+    assert!(!actions().is_empty());
+}
