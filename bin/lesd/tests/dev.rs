@@ -17,10 +17,11 @@ use std::{
 
 use alloy_consensus::{SignableTransaction as _, Transaction as _, TxLegacy};
 use alloy_primitives::{Bytes, Signature, TxKind, U256, b256};
-use chain_backend::{Backend as _, Block, Transaction};
+use chain_backend::{Backend, Block, Transaction};
 use lesd::{
-    ChainWriter, HeadListener, WriterThread,
+    ChainWriter, HeadListener, TransactionRelay, WriterThread,
     dev::{self, BlockMaker, DevAccount, DevChain, DevConfig, Period, Sealer, Transactions},
+    relay::{Origin, Outcome},
 };
 use parking_lot::Mutex;
 use secp256k1::{Message, SecretKey, ecdsa::RecoverableSignature};
@@ -194,21 +195,37 @@ impl Transactions for Offered {
 }
 
 /// A running sealer, and the numbers of the heads that it makes.
-fn seal(
-    dev: &DevChain,
-    period: u64,
-    offered: &Arc<Offered>,
-) -> (tokio::runtime::Runtime, Sealer, WriterThread, Receiver<u64>) {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (heads, numbers) = sync_channel(1000);
-    let listener: HeadListener = Box::new(move |head| heads.send(head.new.number).unwrap());
-    let (writer, thread) = ChainWriter::start(&dev.chain, false, vec![listener]).unwrap();
-    let source: Arc<dyn Transactions> = Arc::<Offered>::clone(offered);
-    let sealer = {
-        let _entered = runtime.enter();
-        Sealer::start(&dev.chain, Period::new(period), source, writer).unwrap()
-    };
-    (runtime, sealer, thread, numbers)
+struct Sealing {
+    numbers: Receiver<u64>,
+    // Dropped in this order.
+    _sealer: Sealer,
+    _writer: WriterThread,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Sealing {
+    fn start(
+        dev: &DevChain,
+        period: u64,
+        source: Arc<dyn Transactions>,
+        first: Option<HeadListener>,
+    ) -> Self {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let (heads, numbers) = sync_channel(1000);
+        let last: HeadListener = Box::new(move |head| heads.send(head.new.number).unwrap());
+        let listeners = first.into_iter().chain([last]).collect();
+        let (writer, thread) = ChainWriter::start(&dev.chain, false, listeners).unwrap();
+        let sealer = {
+            let _entered = runtime.enter();
+            Sealer::start(&dev.chain, Period::new(period), source, writer).unwrap()
+        };
+        Self { numbers, _sealer: sealer, _writer: thread, _runtime: runtime }
+    }
+
+    #[track_caller]
+    fn next(&self) -> u64 {
+        self.numbers.recv_timeout(PATIENCE).unwrap()
+    }
 }
 
 #[test]
@@ -220,16 +237,16 @@ fn a_sealer_on_demand_makes_a_block_for_each_arrival_and_none_without() {
         |nonce| transfer(&dev.accounts[0], &Transfer { nonce, ether: 1, gas: TRANSFER_GAS });
     // Brought before the start, as what a relay kept over a restart.
     offered.bring(nonce(0));
-    let (_runtime, sealer, thread, numbers) = seal(&dev, 0, &offered);
-    assert_eq!(numbers.recv_timeout(PATIENCE), Ok(1));
+    let source: Arc<dyn Transactions> = Arc::<Offered>::clone(&offered);
+    let sealing = Sealing::start(&dev, 0, source, None);
+    assert_eq!(sealing.next(), 1);
     // Never executable: it wakes the sealer and makes no block.
     offered.bring(nonce(9));
     offered.bring(nonce(1));
-    assert_eq!(numbers.recv_timeout(PATIENCE), Ok(2));
+    assert_eq!(sealing.next(), 2);
     offered.bring(nonce(2));
-    assert_eq!(numbers.recv_timeout(PATIENCE), Ok(3));
-    drop(sealer);
-    drop(thread);
+    assert_eq!(sealing.next(), 3);
+    drop(sealing);
     assert_eq!(dev.chain.store.head().number, 3, "no block without a transaction");
 }
 
@@ -237,13 +254,39 @@ fn a_sealer_on_demand_makes_a_block_for_each_arrival_and_none_without() {
 fn a_sealer_with_a_period_needs_no_transaction() {
     let directory = tempfile::tempdir().unwrap();
     let dev = open(directory.path(), None);
-    let offered = Offered::new();
-    let (_runtime, sealer, thread, numbers) = seal(&dev, 1, &offered);
+    let sealing = Sealing::start(&dev, 1, Offered::new(), None);
     for number in 1..=3 {
-        assert_eq!(numbers.recv_timeout(PATIENCE), Ok(number));
+        assert_eq!(sealing.next(), number);
     }
-    drop(sealer);
-    drop(thread);
-    let snapshot = dev.chain.store.snapshot();
-    assert!(snapshot.head().number >= 3);
+}
+
+#[test]
+fn what_the_relay_takes_is_mined_once_and_in_the_order_of_nonces() {
+    let directory = tempfile::tempdir().unwrap();
+    let dev = open(directory.path(), None);
+    let backend: Arc<dyn Backend> = dev.chain.store.clone();
+    let relay = TransactionRelay::open(backend, Arc::clone(&dev.chain.spec), None).unwrap();
+    let follows = relay.clone();
+    let listener: HeadListener = Box::new(move |_| follows.on_head().unwrap());
+    let sealing = Sealing::start(&dev, 0, Arc::new(relay.clone()), Some(listener));
+    let submit = |account: usize, nonce, ether| {
+        let sent = Transfer { nonce, ether, gas: TRANSFER_GAS };
+        let sent = alloy_rlp::encode(transfer(&dev.accounts[account], &sent));
+        relay.submit(&sent, Origin::Operator).unwrap()
+    };
+    // The gap is filled by the second one; the third is more than the account has.
+    assert!(matches!(submit(0, 1, 1), Outcome::Taken(_)));
+    assert!(matches!(submit(0, 0, 1), Outcome::Taken(_)));
+    assert!(matches!(submit(1, 0, 10_001), Outcome::Refused(_)));
+    assert!(matches!(submit(1, 0, 1), Outcome::Taken(_)));
+    // One block or more: the sealer may wake between two offers. Who is sent again is told so.
+    let all = [(0, 0, 1), (0, 1, 1), (1, 0, 1)];
+    while !all.iter().all(|(account, nonce, ether)| {
+        matches!(submit(*account, *nonce, *ether), Outcome::Included(_))
+    }) {
+        assert!(sealing.next() <= 3);
+    }
+    drop(sealing);
+    assert_eq!(relay.counts(), (0, 0));
+    assert!(dev.chain.store.head().number <= 3, "each is in one block only");
 }

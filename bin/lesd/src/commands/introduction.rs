@@ -68,10 +68,11 @@ fn dev(chain: &DevChain, period: Period, network_id: u64, enode: &str, directory
         .map(|(index, account)| format!("  {index:>3}  {}  {}\n", account.address, account.key))
         .collect();
     format!(
-        "Development chain {network_id}, {period}. Accounts of 10000 ether each, with their keys,\n\
-         which everybody knows: never send anything of value to them on another chain.\n\n\
+        "Development chain {network_id}, {period}. Accounts of 10000 ether each, with their\n\
+         keys, which everybody knows: send them nothing of value on another chain.\n\n\
          {accounts}\n  mnemonic: {MNEMONIC}\n\n\
-         To follow it with go-ethereum 1.10 or 1.12, and send from account 0:\n\n  \
+         To follow it with go-ethereum 1.10 or 1.12, and send from account 0 (go on after the\n\
+         third command when it has logged \"Unlocked account\"):\n\n  \
          geth --datadir {light} init {genesis}\n  \
          geth --datadir {light} account import --password {password} {key}\n  \
          geth --datadir {light} --syncmode light --networkid {network_id} --nodiscover --port 0 \
@@ -79,9 +80,9 @@ fn dev(chain: &DevChain, period: Period, network_id: u64, enode: &str, directory
          geth attach --exec 'admin.addPeer(\"{enode}\")' {socket}\n  \
          geth attach --exec 'eth.sendTransaction({{from: \"{from}\", to: \"{to}\", \
          value: web3.toWei(1, \"ether\")}})' {socket}\n\n\
-         `geth attach {socket}` is a console; eth.getTransactionReceipt(HASH) reads the \
-         receipt.\n\n\
-         Or ask it directly:\n\n  \
+         The last one prints a hash. The receipt is read in the console, which this opens, with\n\
+         eth.getTransactionReceipt(HASH):\n\n  geth attach {socket}\n\n\
+         Or ask the server directly:\n\n  \
          lesctl probe '{enode}'\n  \
          lesctl get '{enode}' balance {from} --genesis {genesis}\n"
     )

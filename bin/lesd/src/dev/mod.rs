@@ -25,7 +25,7 @@ pub use self::{
     accounts::{DeriveError, DevAccount, MNEMONIC},
     genesis::file as genesis_file,
     schedule::Period,
-    sealer::{BlockMaker, NoTransactions, SealError, Sealer, SealerError, Transactions},
+    sealer::{BlockMaker, SealError, Sealer, SealerError, Transactions},
 };
 use crate::data_directory::{self, Chain, DirectoryError};
 

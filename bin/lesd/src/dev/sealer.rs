@@ -43,20 +43,6 @@ pub trait Transactions: Send + Sync + 'static {
     fn arrivals(&self) -> watch::Receiver<u64>;
 }
 
-/// A chain of empty blocks.
-#[derive(Clone, Copy, Debug)]
-pub struct NoTransactions;
-
-impl Transactions for NoTransactions {
-    fn ready(&self, _gas_limit: u64, _base_fee: u64) -> Vec<Transaction> {
-        Vec::new()
-    }
-
-    fn arrivals(&self) -> watch::Receiver<u64> {
-        watch::channel(0).1
-    }
-}
-
 /// Seals blocks on a thread of its own. Dropping it ends the thread after the block under way.
 #[derive(Debug)]
 pub struct Sealer {
