@@ -3,6 +3,7 @@
 // knows nothing of LES.
 //
 //	harness --tools FOLDER --server geth|lesd [--lesd PROGRAM] [--only WORD]
+//	harness --tools FOLDER --dev [--lesd PROGRAM] [--only WORD]
 //	harness --tools FOLDER --bench [--lesd PROGRAM] [--les-load PROGRAM] [--rounds N]
 //	harness --tools FOLDER --network N [--kills N] [--seed N] [--lesd PROGRAM]
 package main
@@ -21,6 +22,7 @@ func main() {
 	kind := flag.String("server", "lesd", "who serves: lesd, or geth 1.10.26")
 	lesd := flag.String("lesd", "target/release/lesd", "the lesd program")
 	only := flag.String("only", "", "run the phases whose name has this word")
+	dev := flag.Bool("dev", false, "connect to development chains as lesd prints it instead")
 	bench := flag.Bool("bench", false, "compare the servers' CPU per request instead")
 	lesLoad := flag.String("les-load", "target/release/les-load", "the load generator")
 	rounds := flag.Int("rounds", 3, "how often --bench measures each server")
@@ -43,9 +45,12 @@ func main() {
 	}
 	b := &session{tools: *tools, lesd: *lesd, server: *kind, folder: folder}
 	phases := b.phases()
-	if *reorgs > 0 {
+	switch {
+	case *reorgs > 0:
 		fmt.Println("seed", *seed)
 		phases = []phase{{"a test network", func() error { return b.network(*reorgs, *kills, *seed) }}}
+	case *dev:
+		phases = b.devPhases()
 	}
 	for _, phase := range phases {
 		if !strings.Contains(phase.name, *only) {
