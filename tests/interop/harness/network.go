@@ -111,12 +111,15 @@ func (n *network) build(kills int) error {
 	if err := n.connect(n.follower, n.loser.enode); err != nil {
 		return err
 	}
-	for i, peer := range []*node{n.loser, n.follower} {
-		started, err := n.lesd(fmt.Sprintf("lesd-%d", i+1), peer.enode)
+	// The second follows the first one, too.
+	peers := n.loser.enode
+	for i := 1; i <= 2; i++ {
+		started, err := n.lesd(fmt.Sprintf("lesd-%d", i), peers)
 		if err != nil {
 			return err
 		}
 		n.lesds = append(n.lesds, started)
+		peers = n.follower.enode + "," + started.enode
 	}
 	n.victim = newVictim(n, kills)
 	return n.lightClients()

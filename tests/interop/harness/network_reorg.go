@@ -27,6 +27,9 @@ func (n *node) header(block string) (header, error) {
 // reorganise cuts the miners apart, lets the loser mine so many blocks that only it and its
 // followers know, the winner more, and joins them again.
 func (n *network) reorganise(depth int) error {
+	if err := n.awaitEverybody(); err != nil {
+		return err
+	}
 	common, err := n.awaitSame()
 	if err != nil {
 		return err
@@ -95,6 +98,25 @@ func (n *network) awaitSame() (header, error) {
 		return same.Hash == head.Hash && head.height() > 0, err
 	})
 	return head, err
+}
+
+// awaitEverybody waits until all full nodes and clients follow one chain. go-ethereum tells of the
+// blocks that it fetched to heal only when the next one is mined, and then only some of its peers.
+func (n *network) awaitEverybody() error {
+	everybody := []*node{n.loser, n.follower}
+	for _, light := range n.lights {
+		everybody = append(everybody, light.node)
+	}
+	for _, one := range everybody {
+		one := one
+		err := one.await("the winner's chain", healLimit, func() (bool, error) {
+			return n.isCurrent(one)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // isCurrent says whether a client's head is canonical on the winner and near its head.
