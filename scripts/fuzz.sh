@@ -32,7 +32,7 @@ for name in "${targets[@]}"; do
   if [ ! -d "$seeds" ]; then
     echo "$name: no seeds in $seeds"
     failed=$((failed + 1))
-  elif LES_FUZZ_TARGET=$name "$program" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=512 \
+  elif TMPDIR=$found LES_FUZZ_TARGET=$name "$program" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=512 \
     -max_len=8192 -len_control=20 -artifact_prefix="fuzz/artifacts/$name/" -verbosity=0 \
     -print_final_stats=1 "$found/$name" "$seeds" >"$found/log" 2>&1; then
     echo "$name: $(sed -n 's/^stat::number_of_executed_units: */runs /p' "$found/log")"

@@ -6,6 +6,7 @@
 
 #![no_main]
 
+mod blocks;
 mod chain;
 mod les;
 mod memory;
@@ -20,7 +21,8 @@ static CHOSEN: OnceLock<fn(&[u8])> = OnceLock::new();
 
 libfuzzer_sys::fuzz_target!(
     init: {
-        let targets = [rlpx_targets::TARGETS, les::TARGETS, chain::TARGETS].concat();
+        let targets =
+            [rlpx_targets::TARGETS, les::TARGETS, chain::TARGETS, blocks::TARGETS].concat();
         let Ok(name) = env::var("LES_FUZZ_TARGET") else {
             targets.iter().for_each(|(name, _)| println!("{name}"));
             process::exit(0);
