@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, io, net::IpAddr, sync::Arc};
 
+use les_engine::Prefix;
 use parking_lot::Mutex;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -16,37 +17,24 @@ const MAX_PENDING_PER_PREFIX: usize = 16;
 /// Waits this long when the process is out of file descriptors.
 const RETRY: std::time::Duration = std::time::Duration::from_millis(100);
 
-/// IPv4 address, or the first 64 bits of an IPv6 one: what one customer of a provider holds.
-pub(crate) fn prefix(address: IpAddr) -> u64 {
-    let bits = match address {
-        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-            Some(v4) => v4.to_ipv6_mapped().to_bits(),
-            None => return u64::try_from(v6.to_bits() >> 64).unwrap_or(u64::MAX),
-        },
-    };
-    // Mapped addresses are ::ffff:a.b.c.d: their low half is theirs alone.
-    u64::try_from(bits & u128::from(u64::MAX)).unwrap_or(u64::MAX)
-}
-
 /// Counts handshakes under way.
 #[derive(Debug, Default)]
 struct Pending {
     total: usize,
-    prefixes: BTreeMap<u64, usize>,
+    prefixes: BTreeMap<Prefix, usize>,
 }
 
 /// One handshake under way; dropped when it has ended either way.
 #[derive(Debug)]
 pub(crate) struct Permit {
     pending: Arc<Mutex<Pending>>,
-    prefix: Option<u64>,
+    prefix: Option<Prefix>,
 }
 
 impl Permit {
     fn take(pending: &Arc<Mutex<Pending>>, address: IpAddr) -> Option<Self> {
         // Everybody on this machine shares one loopback prefix.
-        let prefix = (!address.is_loopback()).then(|| prefix(address));
+        let prefix = (!address.to_canonical().is_loopback()).then(|| Prefix::of(address));
         let mut counts = pending.lock();
         if counts.total >= MAX_PENDING {
             return None;
@@ -177,13 +165,5 @@ mod tests {
             let error = io::Error::from_raw_os_error(code);
             assert_eq!(AcceptError::of(&error), expected, "{error}");
         }
-    }
-
-    #[test]
-    fn a_mapped_address_is_the_address() {
-        let of = |text: &str| prefix(text.parse().unwrap());
-        assert_eq!(of("::ffff:10.0.0.1"), of("10.0.0.1"));
-        assert_eq!(of("2001:db8::1"), of("2001:db8::2"));
-        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
     }
 }

@@ -106,7 +106,16 @@ pub trait Snapshot: Send + Sync {
         step: u64,
         count: u64,
         out: &mut Vec<u8>,
-    ) -> Result<u64, BackendError>;
+    ) -> Result<u64, BackendError> {
+        let mut number = Some(first);
+        for added in 0..count {
+            let hash = number.map_or(Ok(None), |number| self.canonical_hash(number))?;
+            let Some(hash) = hash else { return Ok(added) };
+            self.append_header(&hash, out)?;
+            number = number.and_then(|number| number.checked_add(step));
+        }
+        Ok(count)
+    }
 
     /// Body RLP, `[transactions, uncles]` and from Shanghai on `withdrawals`.
     fn append_body(&self, hash: &B256, out: &mut Vec<u8>) -> Result<bool, BackendError>;

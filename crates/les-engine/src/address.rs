@@ -31,23 +31,29 @@ impl Refusal {
     }
 }
 
-/// An address as far as it identifies who is behind it: all of IPv4, a /64 of IPv6.
+/// An address as far as it identifies who is behind it: all of IPv4, a /64 of IPv6, which is what
+/// one customer of a provider holds. An IPv4 address in IPv6 form is the IPv4 address.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Prefix {
+pub struct Prefix(Network);
+
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Network {
     V4(Ipv4Addr),
     V6([u16; 4]),
 }
 
 impl Prefix {
-    fn of(address: IpAddr) -> Self {
+    /// The prefix of an address.
+    #[must_use]
+    pub const fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address),
-            IpAddr::V6(address) => Self::V6(upper_half(address)),
+            IpAddr::V4(address) => Self(Network::V4(address)),
+            IpAddr::V6(address) => Self(Network::V6(upper_half(address))),
         }
     }
 }
 
-fn upper_half(address: Ipv6Addr) -> [u16; 4] {
+const fn upper_half(address: Ipv6Addr) -> [u16; 4] {
     let [a, b, c, d, ..] = address.segments();
     [a, b, c, d]
 }
@@ -103,7 +109,7 @@ impl Seats {
 
 #[cfg(test)]
 mod tests {
-    use super::{Refusal, Seats};
+    use super::{Prefix, Refusal, Seats};
     use crate::config::Config;
 
     fn seats(connections: u32, per_prefix: u32, loopback_unlimited: bool) -> Seats {
@@ -152,5 +158,14 @@ mod tests {
             seats.give_back(seat);
         }
         assert!(seats.taken.is_empty());
+    }
+
+    #[test]
+    fn a_mapped_address_is_the_address() {
+        let of = |text: &str| Prefix::of(text.parse().expect(text));
+        assert_eq!(of("::ffff:10.0.0.1"), of("10.0.0.1"));
+        assert_eq!(of("2001:db8::1"), of("2001:db8::2"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_ne!(of("10.0.0.1"), of("10.0.0.2"));
     }
 }

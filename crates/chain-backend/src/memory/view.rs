@@ -127,24 +127,6 @@ impl Snapshot for MemoryView {
         Ok(block.is_some())
     }
 
-    fn append_canonical_headers(
-        &self,
-        first: u64,
-        step: u64,
-        count: u64,
-        out: &mut Vec<u8>,
-    ) -> Result<u64, BackendError> {
-        let mut number = Some(first);
-        for added in 0..count {
-            let Some(block) = number.and_then(|number| self.canonical_block(number)) else {
-                return Ok(added);
-            };
-            alloy_rlp::Encodable::encode(&block.header, out);
-            number = number.and_then(|number| number.checked_add(step));
-        }
-        Ok(count)
-    }
-
     fn append_body(&self, hash: &B256, out: &mut Vec<u8>) -> Result<bool, BackendError> {
         let block = self.blocks.get(hash);
         out.extend(block.iter().flat_map(|block| &block.body));
