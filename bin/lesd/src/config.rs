@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use rlpx::{Enode, InvalidEnode};
 
 use crate::dev::{DEFAULT_PERIOD, DevConfig, MAX_ACCOUNTS, MAX_PERIOD, Period};
-use crate::settings::Settings;
+use crate::{json_rpc::JsonRpcConfig, settings::Settings};
 
 /// go-ethereum's port, so that operators need no new firewall rule.
 const DEFAULT_PORT: u16 = 30303;
@@ -76,6 +76,8 @@ pub struct Config {
     pub static_peers: Vec<Enode>,
     /// Most full nodes.
     pub eth_max_peers: usize,
+    /// Where JSON-RPC is spoken.
+    pub json_rpc: JsonRpcConfig,
     /// Memory for caches, in bytes.
     pub cache_bytes: usize,
 }
@@ -101,6 +103,9 @@ pub enum ConfigError {
     /// `--import` without a place to keep the blocks.
     #[error("--import needs --datadir; without one, lesd serves its bundled chain")]
     ImportWithoutDirectory,
+    /// A namespace that there is not.
+    #[error("http.api holds a name that is none of admin, eth, net and web3")]
+    HttpApi,
     /// `--genesis` without a place to keep the chain.
     #[error("--genesis needs --datadir; without one, lesd serves its bundled chain")]
     GenesisWithoutDirectory,
@@ -161,6 +166,7 @@ impl TryFrom<Settings> for Config {
             return Err(ConfigError::Cache);
         }
         let dev = dev(&raw)?;
+        let json_rpc = JsonRpcConfig::of(&raw)?;
         if raw.datadir.is_none() && raw.import.is_some() {
             return Err(ConfigError::ImportWithoutDirectory);
         }
@@ -191,6 +197,7 @@ impl TryFrom<Settings> for Config {
             max_prefix_peers,
             static_peers: static_peers.map_err(ConfigError::StaticPeer)?,
             eth_max_peers,
+            json_rpc,
             cache_bytes: cache_mib.saturating_mul(1 << 20),
         })
     }

@@ -159,6 +159,17 @@ pub fn repair(directory: &Path, cache_bytes: usize) -> Result<Chain, DirectoryEr
     open_with(directory, &StoreOptions { repair: true, ..store_options(cache_bytes) })
 }
 
+/// What the genesis file says under `config`.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn chain_config(directory: &Path) -> Result<serde_json::Value, DirectoryError> {
+    let rules_file = directory.join("genesis.json");
+    let text = fs::read(&rules_file).map_err(io_error("read", &rules_file))?;
+    let whole: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+    Ok(whole.get("config").cloned().unwrap_or_default())
+}
+
 fn open_with(directory: &Path, options: &StoreOptions) -> Result<Chain, DirectoryError> {
     let rules_file = directory.join("genesis.json");
     let text = match fs::read(&rules_file) {

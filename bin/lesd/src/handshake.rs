@@ -17,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// An auth packet and a Hello, each with its largest size, and some.
 const MAX_BYTES: usize = 8 * 1024;
 /// What this program calls itself. go-ethereum's name is not in it.
-const CLIENT: &str = concat!("lesd/v", env!("CARGO_PKG_VERSION"), "/rust");
+pub(crate) const CLIENT: &str = concat!("lesd/v", env!("CARGO_PKG_VERSION"), "/rust");
 
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]

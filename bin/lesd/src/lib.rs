@@ -21,13 +21,13 @@ pub mod eth;
 mod handshake;
 mod helper_tries;
 mod inbox;
+pub mod json_rpc;
 mod listener;
 pub mod log;
 mod log_limit;
 mod node;
 mod outbox;
 mod peer;
-#[allow(dead_code, reason = "operators' calls and full nodes read it next")]
 mod peer_table;
 mod readers;
 pub mod relay;

@@ -369,6 +369,16 @@ impl Handle {
         self.shared.eth.slots.taken()
     }
 
+    /// Who is connected.
+    pub(crate) fn peers(&self) -> &PeerTable {
+        &self.shared.peers
+    }
+
+    /// The network id of handshakes.
+    pub(crate) fn network_id(&self) -> u64 {
+        self.shared.offer.network_id
+    }
+
     /// Connections that have a seat.
     pub fn connections(&self) -> usize {
         self.shared.driver.connections()

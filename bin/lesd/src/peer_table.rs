@@ -2,7 +2,11 @@
 //!
 //! Light clients and full nodes stand in the same table. What a peer may do is decided elsewhere.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    sync::Arc,
+};
 
 use alloy_primitives::{B256, U256};
 use parking_lot::Mutex;
@@ -39,7 +43,7 @@ pub(crate) struct Connected {
     pub(crate) inbound: bool,
     /// Whether an operator wants this connection (`--staticpeers`, `admin_addPeer`).
     pub(crate) is_static: bool,
-    /// Whether it goes past the limit on peers (`admin_addTrustedPeer`).
+    /// Whether an operator marked it as trusted (`admin_addTrustedPeer`).
     pub(crate) trusted: bool,
 }
 
@@ -70,9 +74,15 @@ struct Entry {
     connection: Arc<dyn Close>,
 }
 
+/// Nodes that an operator may mark as trusted: far more than one names by hand.
+const MAX_TRUSTED: usize = 1024;
+
 /// Peers by node id. Bounded by the seats that connections need before they register.
 #[derive(Default)]
-pub(crate) struct PeerTable(Mutex<BTreeMap<NodeId, Entry>>);
+pub(crate) struct PeerTable {
+    peers: Mutex<BTreeMap<NodeId, Entry>>,
+    trusted: Mutex<BTreeSet<NodeId>>,
+}
 
 impl std::fmt::Debug for PeerTable {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -84,11 +94,12 @@ impl PeerTable {
     /// Adds a peer until the registration is dropped. `None` if this node is connected already.
     pub(crate) fn register(
         self: &Arc<Self>,
-        peer: Connected,
+        mut peer: Connected,
         connection: Arc<dyn Close>,
     ) -> Option<Registration> {
         let id = peer.id;
-        let mut peers = self.0.lock();
+        peer.trusted |= self.trusted.lock().contains(&id);
+        let mut peers = self.peers.lock();
         if peers.contains_key(&id) {
             return None;
         }
@@ -99,31 +110,42 @@ impl PeerTable {
 
     /// All peers, by node id.
     pub(crate) fn peers(&self) -> Vec<PeerRow> {
-        self.0.lock().values().map(|entry| entry.row.clone()).collect()
+        self.peers.lock().values().map(|entry| entry.row.clone()).collect()
     }
 
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
-        self.0.lock().len()
+        self.peers.lock().len()
     }
 
     /// Whether this node is connected.
     pub(crate) fn contains(&self, id: &NodeId) -> bool {
-        self.0.lock().contains_key(id)
+        self.peers.lock().contains_key(id)
     }
 
     /// Asks a peer's connection to end. `false` if it is not connected.
     pub(crate) fn disconnect(&self, id: &NodeId, reason: Reason) -> bool {
-        let connection = self.0.lock().get(id).map(|entry| Arc::clone(&entry.connection));
+        let connection = self.peers.lock().get(id).map(|entry| Arc::clone(&entry.connection));
         // Closed after unlocking: whoever ends drops its registration, which takes the lock.
         connection.inspect(|connection| connection.close(reason)).is_some()
     }
 
-    /// Marks a connected peer as one that goes past the limit on peers, or not any more.
-    pub(crate) fn set_trusted(&self, id: &NodeId, trusted: bool) {
-        if let Some(entry) = self.0.lock().get_mut(id) {
+    /// Marks a node as trusted from now on, connected or not, or takes that back. `false` if there
+    /// is no room for more.
+    pub(crate) fn set_trusted(&self, id: &NodeId, trusted: bool) -> bool {
+        let mut marked = self.trusted.lock();
+        if !trusted {
+            marked.remove(id);
+        } else if marked.len() < MAX_TRUSTED || marked.contains(id) {
+            marked.insert(*id);
+        } else {
+            return false;
+        }
+        drop(marked);
+        if let Some(entry) = self.peers.lock().get_mut(id) {
             entry.row.peer.trusted = trusted;
         }
+        true
     }
 }
 
@@ -137,7 +159,7 @@ pub(crate) struct Registration {
 impl Registration {
     /// Sets what the peer said in the handshake of a protocol, or what is known of it since.
     pub(crate) fn set_status(&self, status: ProtocolStatus) {
-        let mut peers = self.table.0.lock();
+        let mut peers = self.table.peers.lock();
         let Some(entry) = peers.get_mut(&self.id) else { return };
         let protocols = &mut entry.row.protocols;
         protocols.retain(|known| known.protocol != status.protocol);
@@ -147,7 +169,7 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.table.0.lock().remove(&self.id);
+        self.table.peers.lock().remove(&self.id);
     }
 }
 
@@ -208,9 +230,12 @@ mod tests {
         held.set_status(status("les", 1));
         held.set_status(status("eth", 1));
         held.set_status(status("les", 2));
-        table.set_trusted(&held.id, true);
-        let row = &table.peers()[0];
+        let other = peer(2);
+        assert!(table.set_trusted(&held.id, true) && table.set_trusted(&other.id, true));
+        let _later = table.register(other, Arc::<Inbox>::default()).unwrap();
+        assert!(table.peers().iter().all(|row| row.peer.trusted), "before and after it connects");
+        let rows = table.peers();
+        let row = rows.iter().find(|row| row.peer.id == held.id).unwrap();
         assert_eq!(row.protocols, [status("eth", 1), status("les", 2)]);
-        assert!(row.peer.trusted);
     }
 }

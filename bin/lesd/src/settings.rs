@@ -111,6 +111,60 @@ pub struct Settings {
     #[serde(rename = "eth.maxpeers")]
     pub eth_max_peers: Option<usize>,
 
+    /// Unix socket of JSON-RPC, for `geth attach`; a bare name is one in the data directory
+    /// [default: lesd.ipc]
+    #[arg(long, value_name = "PATH", env = "LESD_IPCPATH")]
+    pub ipcpath: Option<PathBuf>,
+
+    /// Do not open the Unix socket of JSON-RPC
+    #[arg(
+        long, env = "LESD_IPCDISABLE", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub ipcdisable: Option<bool>,
+
+    /// Speak JSON-RPC over HTTP
+    #[arg(
+        long, env = "LESD_HTTP", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub http: Option<bool>,
+
+    /// Address of HTTP [default: 127.0.0.1]
+    #[arg(long = "http.addr", value_name = "ADDRESS", env = "LESD_HTTP_ADDR")]
+    #[serde(rename = "http.addr")]
+    pub http_addr: Option<std::net::IpAddr>,
+
+    /// Port of HTTP; 0 takes a free one [default: 8545]
+    #[arg(long = "http.port", value_name = "PORT", env = "LESD_HTTP_PORT")]
+    #[serde(rename = "http.port")]
+    pub http_port: Option<u16>,
+
+    /// Namespaces that may be asked over HTTP [default: eth,net,web3]
+    #[arg(long = "http.api", value_name = "NAMES", env = "LESD_HTTP_API", value_delimiter = ',')]
+    #[serde(rename = "http.api")]
+    pub http_api: Option<Vec<String>>,
+
+    /// Host names under which HTTP may be reached, * for any [default: localhost]
+    #[arg(
+        long = "http.vhosts",
+        value_name = "NAMES",
+        env = "LESD_HTTP_VHOSTS",
+        value_delimiter = ','
+    )]
+    #[serde(rename = "http.vhosts")]
+    pub http_vhosts: Option<Vec<String>>,
+
+    /// Origins whose pages may ask over HTTP, * for any [default: none]
+    #[arg(
+        long = "http.corsdomain",
+        value_name = "ORIGINS",
+        env = "LESD_HTTP_CORSDOMAIN",
+        value_delimiter = ','
+    )]
+    #[serde(rename = "http.corsdomain")]
+    pub http_corsdomain: Option<Vec<String>>,
+
     /// Memory for caches, in MiB [default: 512]
     #[arg(long, value_name = "MIB", env = "LESD_CACHE")]
     pub cache: Option<usize>,
@@ -188,6 +242,14 @@ impl Settings {
             light_max_prefix_peers: self.light_max_prefix_peers.or(other.light_max_prefix_peers),
             staticpeers: self.staticpeers.or(other.staticpeers),
             eth_max_peers: self.eth_max_peers.or(other.eth_max_peers),
+            ipcpath: self.ipcpath.or(other.ipcpath),
+            ipcdisable: self.ipcdisable.or(other.ipcdisable),
+            http: self.http.or(other.http),
+            http_addr: self.http_addr.or(other.http_addr),
+            http_port: self.http_port.or(other.http_port),
+            http_api: self.http_api.or(other.http_api),
+            http_vhosts: self.http_vhosts.or(other.http_vhosts),
+            http_corsdomain: self.http_corsdomain.or(other.http_corsdomain),
             cache: self.cache.or(other.cache),
             verbosity: self.verbosity.or(other.verbosity),
             log_format: self.log_format.or(other.log_format),

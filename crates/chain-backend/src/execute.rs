@@ -4,6 +4,7 @@
 //! system calls, rewards, withdrawals, requests, receipts. No type of `revm` leaves this module.
 
 mod balances;
+mod call;
 mod database;
 mod machine;
 mod requests;
@@ -16,6 +17,7 @@ use alloy_eips::{eip4895::Withdrawal, eip7840::BlobParams};
 use alloy_primitives::{Address, B256, Bloom};
 use consensus::Fork;
 
+pub use self::call::{Call, CallError, CallResult, call};
 use self::{database::BlockState, machine::Machine};
 use crate::{BackendError, WorkingState};
 

@@ -24,7 +24,12 @@ use alloy_rlp::Encodable as _;
 use consensus::{ChainSpec, Parent};
 
 use self::pipeline::Prepared;
-pub(crate) use self::{ancestry::Ancestry, block::root, check::receipts_root, rules::rules_at};
+pub use self::rules::rules_at;
+pub(crate) use self::{
+    ancestry::{Ancestry, header},
+    block::root,
+    check::receipts_root,
+};
 pub use self::{
     block::{Block, BlockDecodeError, BodyRoots},
     file::{FileError, MAX_BLOCK_BYTES},
@@ -190,7 +195,7 @@ impl Importer {
     /// After the merge the last block of an import is the head, unless it is canonical already.
     fn choose_last(&self, hash: &B256) -> Result<(), BackendError> {
         let snapshot = self.store.snapshot();
-        let Some(header) = ancestry::header(&*snapshot, hash)? else { return Ok(()) };
+        let Some(header) = header(&*snapshot, hash)? else { return Ok(()) };
         let canonical = snapshot.canonical_hash(header.number)? == Some(*hash);
         if self.is_merged(&header) && !canonical {
             return self.store.set_head(hash);
@@ -199,7 +204,7 @@ impl Importer {
     }
 
     fn head_is_merged(&self, snapshot: &dyn Snapshot) -> Result<bool, BackendError> {
-        let head = ancestry::header(snapshot, &snapshot.head().hash)?;
+        let head = header(snapshot, &snapshot.head().hash)?;
         Ok(head.is_some_and(|head| head.number > 0 && self.is_merged(&head)))
     }
 

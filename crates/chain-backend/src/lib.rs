@@ -23,13 +23,13 @@ pub use block_builder::{BlockBuilder, BuildError, BuiltBlock, Draft, LeftOut};
 pub use chain_builder::{ChainBuilder, ExtendError};
 pub use error::BackendError;
 pub use execute::{
-    AncestorHashes, BlockToExecute, ExecutionError, ExecutionRules, Outcome, RefusedTransaction,
-    Transaction, execute_block,
+    AncestorHashes, BlockToExecute, Call, CallError, CallResult, ExecutionError, ExecutionRules,
+    Outcome, RefusedTransaction, Transaction, call, execute_block,
 };
 pub use import::{
     Block, BlockDecodeError, BodyRoots, FileError, ImportError, ImportSummary, Imported,
     ImportedSegment, Importer, MAX_BLOCK_BYTES, Progress, Refusal, RefusedBlock, SealCaches,
-    SegmentError,
+    SegmentError, rules_at,
 };
 pub use senders::{SenderError, recover_senders};
 pub use state::{Account, AccountChange, AccountInfo, StateChanges, WorkingState};

@@ -26,7 +26,7 @@ use crate::{
     data_directory::{self, Chain},
     dev::{self, DevChain, Period, Sealer},
     eth::read_static_nodes,
-    helper_tries, log,
+    helper_tries, json_rpc, log,
 };
 
 /// A test of clients sets this to 1: one bit of every state proof is then wrong.
@@ -176,6 +176,7 @@ async fn serve(config: &Config, directory: &Path, opened: &Opened) -> Result<(),
     let listeners = vec![announcer(node.handle()), builder.waker()];
     let (writer, writer_thread) = ChainWriter::start(chain, config.fake_pow, listeners)?;
     node.follow(writer.clone());
+    let sockets = speak_json_rpc(config, directory, chain, &node, relay.clone()).await?;
     let sealer = match opened {
         Opened::Dev(dev, period) => {
             Some(Sealer::start(&dev.chain, *period, Arc::new(relay), writer)?)
@@ -183,12 +184,32 @@ async fn serve(config: &Config, directory: &Path, opened: &Opened) -> Result<(),
         Opened::Bundled(_) | Opened::Own(_) => None,
     };
     node.run(stop).await?;
+    drop(sockets);
     drop(sealer);
     drop(writer_thread);
     drop(builder);
     chain.store.flush()?;
     info!("Stopped");
     Ok(())
+}
+
+async fn speak_json_rpc(
+    config: &Config,
+    directory: &Path,
+    chain: &Chain,
+    node: &Node,
+    relay: TransactionRelay,
+) -> Result<json_rpc::Listeners, Failure> {
+    let own = json_rpc::OwnNode {
+        handle: node.handle(),
+        enode: node.enode().clone(),
+        record: node.record().map(str::to_owned),
+        directory: directory.to_owned(),
+        chain_config: data_directory::chain_config(directory)?,
+    };
+    let backend: Arc<dyn Backend> = chain.store.clone();
+    let methods = json_rpc::Methods::new(backend, Arc::clone(&chain.spec), own, relay);
+    Ok(json_rpc::start(&config.json_rpc, directory, methods).await?)
 }
 
 /// Tells light clients of every new head.

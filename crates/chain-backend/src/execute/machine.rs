@@ -86,6 +86,23 @@ impl<'a> Machine<'a> {
         })
     }
 
+    /// For a message that nobody signed: neither nonce nor code of its sender matter, nor limits
+    /// on its gas. One that `is_free` pays no base fee.
+    pub(super) const fn allow_any_sender(&mut self, is_free: bool) {
+        let config = &mut self.evm.ctx.cfg;
+        config.tx_chain_id_check = false;
+        config.disable_nonce_check = true;
+        config.disable_eip3607 = true;
+        config.disable_block_gas_limit = true;
+        config.disable_base_fee = is_free;
+        config.tx_gas_limit_cap = Some(u64::MAX);
+    }
+
+    /// Executes one message and forgets its changes.
+    pub(super) fn call(&mut self, message: TxEnv) -> Result<ExecutionResult, EVMError<ReadError>> {
+        self.evm.transact_one(message)
+    }
+
     /// Calls a system contract and keeps its changes. The output, or `None` if the call failed.
     pub(super) fn system_call(
         &mut self,

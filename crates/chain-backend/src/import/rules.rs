@@ -10,7 +10,8 @@ const ETHER: u128 = 1_000_000_000_000_000_000;
 
 /// The rules for a block. The header decides by its difficulty whether it is a proof-of-stake
 /// block: that must be checked against its parent's total difficulty before execution.
-pub(crate) fn rules_at(spec: &ChainSpec, header: &Header) -> ExecutionRules {
+#[must_use]
+pub fn rules_at(spec: &ChainSpec, header: &Header) -> ExecutionRules {
     let position = spec.position(header);
     let fork = spec.fork_at(position);
     ExecutionRules {
