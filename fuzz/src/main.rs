@@ -8,6 +8,7 @@
 
 mod blocks;
 mod chain;
+mod eth;
 mod les;
 mod memory;
 mod rlpx_targets;
@@ -22,7 +23,8 @@ static CHOSEN: OnceLock<fn(&[u8])> = OnceLock::new();
 libfuzzer_sys::fuzz_target!(
     init: {
         let targets =
-            [rlpx_targets::TARGETS, les::TARGETS, chain::TARGETS, blocks::TARGETS].concat();
+            [rlpx_targets::TARGETS, les::TARGETS, eth::TARGETS, chain::TARGETS, blocks::TARGETS]
+                .concat();
         let Ok(name) = env::var("LES_FUZZ_TARGET") else {
             targets.iter().for_each(|(name, _)| println!("{name}"));
             process::exit(0);
