@@ -23,6 +23,7 @@ func (s *session) phases() []phase {
 		{"light clients follow all forks from Frontier to London", s.readForks},
 		{"old headers by CHT, logs by BloomTrie", s.checkpoint},
 		{"replies are go-ethereum's, byte for byte", s.wire},
+		{"transactions are taken and refused in go-ethereum's words", s.transactions},
 		{"a flipped byte in a proof is refused", s.flipped},
 		{"lesd and full nodes sync from each other", s.fullNodes},
 		{"ethereumjs syncs headers", s.ethereumjs},

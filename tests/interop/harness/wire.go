@@ -46,16 +46,44 @@ func (s *session) compareReplies(c *chain) error {
 			return err
 		}
 	}
-	text, err := run(wireLimit, filepath.Join(s.tools, "wirecompare"), c.folder,
-		reference.enode, subject.enode)
+	equal, err := s.compareRows(c, subject, c.folder, reference.enode, subject.enode)
+	fmt.Printf("%s: %d replies are the same bytes\n", c.Chain, equal)
+	return err
+}
+
+// transactions sends the same transactions to both servers and compares what they say to each.
+func (s *session) transactions() error {
+	c, err := s.chain("small")
 	if err != nil {
-		return fmt.Errorf("%w\n%s", err, subject.tail())
+		return err
+	}
+	reference, err := full(s.tools, s.folder, "pool-reference", "1.10.26", c, true)
+	if err != nil {
+		return err
+	}
+	defer reference.end()
+	subject, err := s.subject("pool", c)
+	defer subject.end()
+	if err != nil {
+		return err
+	}
+	equal, err := s.compareRows(c, subject, "--transactions", c.folder, reference.enode,
+		subject.enode)
+	fmt.Printf("%d transactions have the same fate\n", equal)
+	return err
+}
+
+// compareRows runs wirecompare and checks each line that it prints; says how many are equal.
+func (s *session) compareRows(c *chain, subject *server, args ...string) (int, error) {
+	text, err := run(wireLimit, filepath.Join(s.tools, "wirecompare"), args...)
+	if err != nil {
+		return 0, fmt.Errorf("%w\n%s", err, subject.tail())
 	}
 	equal := 0
 	for _, row := range strings.Split(strings.TrimSpace(text), "\n") {
 		var result struct{ Name, Error string }
 		if err := json.Unmarshal([]byte(row), &result); err != nil {
-			return fmt.Errorf("%w: %s", err, row)
+			return equal, fmt.Errorf("%w: %s", err, row)
 		}
 		var err error
 		if result.Error != "" {
@@ -65,8 +93,7 @@ func (s *session) compareReplies(c *chain) error {
 		}
 		s.check(err, "%s, %s", c.Chain, result.Name)
 	}
-	fmt.Printf("%s: %d replies are the same bytes\n", c.Chain, equal)
-	return nil
+	return equal, nil
 }
 
 func (s *session) subject(name string, c *chain) (*server, error) {

@@ -2,7 +2,9 @@
 // replies byte for byte, apart from the buffer value. It is a LES client of few words on top of
 // go-ethereum's devp2p; it checks no proofs and keeps to no flow control, but asks little.
 //
-//	wirecompare CHAIN-FOLDER REFERENCE-ENODE SUBJECT-ENODE
+//	wirecompare [--transactions] CHAIN-FOLDER REFERENCE-ENODE SUBJECT-ENODE
+//
+// With --transactions it sends transactions instead, and compares what is said to each.
 //
 // Prints one line of JSON per request: its name, and what differs.
 package main
@@ -24,12 +26,20 @@ type line struct {
 }
 
 func main() {
+	transactions := len(os.Args) > 1 && os.Args[1] == "--transactions"
+	if transactions {
+		os.Args = append(os.Args[:1], os.Args[2:]...)
+	}
 	if len(os.Args) != 4 {
-		fmt.Fprintln(os.Stderr, "usage: wirecompare CHAIN-FOLDER REFERENCE-ENODE SUBJECT-ENODE")
+		fmt.Fprintln(os.Stderr, "usage: wirecompare [--transactions] CHAIN-FOLDER REFERENCE-ENODE SUBJECT-ENODE")
 		os.Exit(2)
 	}
 	c, err := loadChain(os.Args[1])
 	check(err)
+	if transactions {
+		compareTransactions(c, os.Args[2:])
+		return
+	}
 	out := json.NewEncoder(os.Stdout)
 	for version := uint(2); version <= 4; version++ {
 		requests := c.requests()

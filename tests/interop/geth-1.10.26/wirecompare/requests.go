@@ -37,7 +37,9 @@ type chain struct {
 	}
 	genesis core.Genesis
 	hashes  []common.Hash
-	list    []request
+	// Transactions that each account sent.
+	nonces map[common.Address]uint64
+	list   []request
 }
 
 func loadChain(folder string) (*chain, error) {
@@ -58,6 +60,7 @@ func loadChain(folder string) (*chain, error) {
 		return nil, err
 	}
 	defer file.Close()
+	c.nonces = map[common.Address]uint64{}
 	c.hashes = append(c.hashes, c.manifest.GenesisHash)
 	stream := rlp.NewStream(file, 0)
 	for {
@@ -68,6 +71,13 @@ func loadChain(folder string) (*chain, error) {
 			return nil, err
 		}
 		c.hashes = append(c.hashes, block.Hash())
+		for _, tx := range block.Transactions() {
+			sender, err := types.Sender(types.LatestSigner(c.genesis.Config), tx)
+			if err != nil {
+				return nil, err
+			}
+			c.nonces[sender] = tx.Nonce() + 1
+		}
 	}
 }
 
