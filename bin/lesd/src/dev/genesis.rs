@@ -24,7 +24,7 @@ const BASE_FEE: u64 = 1_000_000_000;
 /// the time between blocks, the rules do not ask for it.
 ///
 /// # Errors
-/// As [`accounts::funded`].
+/// If an account cannot be derived from the mnemonic.
 pub fn file(account_count: u32) -> Result<String, DeriveError> {
     let signer = accounts::signer()?.address;
     let mut alloc = Map::new();

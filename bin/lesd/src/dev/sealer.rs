@@ -208,7 +208,7 @@ impl BlockMaker {
     /// A maker with the key of the development chain's signer.
     ///
     /// # Errors
-    /// As [`accounts::signer`].
+    /// If the signer's key cannot be derived.
     pub fn new(chain: &Chain) -> Result<Self, DeriveError> {
         let signer = accounts::signer()?;
         let store = Arc::clone(&chain.store);

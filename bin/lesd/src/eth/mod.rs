@@ -6,7 +6,7 @@
 //!                           └───── line: commands ───┘  └── importer ── ChainWriter
 //! ```
 //!
-//! They have slots of their own ([`slots`]), never taken by light clients, and need no engine: we
+//! They have slots of their own, never taken by light clients, and need no engine: we
 //! answer what they ask within the limits of the protocol, a few reads at a time, and they pay
 //! nothing. A connection that shares `les` as well is a full node all the same: its LES server is
 //! told our Status, which it waits for, and what it sends over `les` is not looked at.
