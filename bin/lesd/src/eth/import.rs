@@ -10,14 +10,33 @@ use tracing::error;
 use crate::{ChainWriter, WriteError};
 
 type Segment = (SegmentId, Vec<FetchedBlock>);
+/// The blocks up to the first that is none, and what is wrong with that.
+type Decoded = (Vec<Block>, Option<ImportResult>);
 
-/// Imports what is sent, in order, and says how each segment ended. Ends with its sender.
+/// Imports what is sent, in order, and says how each segment ended. Ends with its sender. While one
+/// segment is imported, the next is decoded.
 pub(super) fn start(writer: ChainWriter) -> (mpsc::Sender<Segment>, mpsc::Receiver<Event>) {
     let (segments, mut received) = mpsc::channel::<Segment>(SEGMENTS_IN_FLIGHT);
+    let (decoder, mut decoded) = mpsc::channel(1);
     let (results, ended) = mpsc::channel(SEGMENTS_IN_FLIGHT);
     tokio::spawn(async move {
         while let Some((segment, blocks)) = received.recv().await {
-            let result = import(&writer, blocks).await;
+            // It takes milliseconds: not on a thread that serves light clients.
+            let blocks = tokio::task::spawn_blocking(move || decode(&blocks)).await;
+            if decoder.send((segment, blocks)).await.is_err() {
+                return;
+            }
+        }
+    });
+    tokio::spawn(async move {
+        while let Some((segment, blocks)) = decoded.recv().await {
+            let result = match blocks {
+                Ok(blocks) => import(&writer, blocks).await,
+                Err(error) => {
+                    error!(%error, "Cannot decode blocks");
+                    ImportResult::Failed
+                }
+            };
             if results.send(Event::Imported { segment, result }).await.is_err() {
                 return;
             }
@@ -26,16 +45,7 @@ pub(super) fn start(writer: ChainWriter) -> (mpsc::Sender<Segment>, mpsc::Receiv
     (segments, ended)
 }
 
-async fn import(writer: &ChainWriter, blocks: Vec<FetchedBlock>) -> ImportResult {
-    // Decoding a segment takes milliseconds: not on a thread that serves light clients.
-    let decoded = tokio::task::spawn_blocking(move || decode(&blocks)).await;
-    let (blocks, undecodable) = match decoded {
-        Ok(decoded) => decoded,
-        Err(error) => {
-            error!(%error, "Cannot decode blocks");
-            return ImportResult::Failed;
-        }
-    };
+async fn import(writer: &ChainWriter, (blocks, undecodable): Decoded) -> ImportResult {
     let result = match writer.import(blocks).await {
         Ok(_) => ImportResult::Done,
         Err(WriteError::Stopped) => ImportResult::Failed,
@@ -47,8 +57,7 @@ async fn import(writer: &ChainWriter, blocks: Vec<FetchedBlock>) -> ImportResult
     }
 }
 
-/// The blocks up to the first that is none, and what is wrong with that.
-fn decode(fetched: &[FetchedBlock]) -> (Vec<Block>, Option<ImportResult>) {
+fn decode(fetched: &[FetchedBlock]) -> Decoded {
     let mut blocks = Vec::with_capacity(fetched.len());
     for FetchedBlock { header, body } in fetched {
         let header_rlp = alloy_rlp::encode(header.inner());
