@@ -8,7 +8,7 @@ use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
     time::Duration,
@@ -59,10 +59,19 @@ enum Command {
     Stop,
 }
 
+/// What was executed and stored since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Imported {
+    pub(crate) blocks: AtomicU64,
+    pub(crate) transactions: AtomicU64,
+    pub(crate) gas: AtomicU64,
+}
+
 /// Where blocks are handed in. Cheap to clone.
 #[derive(Clone)]
 pub struct ChainWriter {
     commands: mpsc::Sender<Command>,
+    imported: Arc<Imported>,
 }
 
 impl std::fmt::Debug for ChainWriter {
@@ -89,12 +98,24 @@ impl ChainWriter {
             listeners,
             stop: Arc::clone(&stop),
             line: Line::new(),
+            imported: Arc::default(),
         };
+        let imported = Arc::clone(&writer.imported);
         let thread = thread::Builder::new()
             .name("chain-writer".to_owned())
             .spawn(move || writer.run(received))?;
         let handle = WriterThread { commands: commands.clone(), stop, thread: Some(thread) };
-        Ok((Self { commands }, handle))
+        Ok((Self { commands, imported }, handle))
+    }
+
+    /// Whether the thread has ended: nothing is imported any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.commands.is_closed()
+    }
+
+    /// What was imported so far.
+    pub(crate) fn imported(&self) -> &Imported {
+        &self.imported
     }
 
     /// Imports blocks that stand on each other, the first on a stored one.
@@ -156,6 +177,7 @@ struct Writer {
     listeners: Vec<HeadListener>,
     stop: Arc<AtomicBool>,
     line: Line,
+    imported: Arc<Imported>,
 }
 
 impl Writer {
@@ -178,6 +200,9 @@ impl Writer {
             Err(error) => &error.before,
         };
         self.line.add(segment, begun, is_last);
+        self.imported.blocks.fetch_add(segment.blocks, Ordering::Relaxed);
+        self.imported.transactions.fetch_add(segment.transactions, Ordering::Relaxed);
+        self.imported.gas.fetch_add(segment.gas, Ordering::Relaxed);
         let head = NewHead { old: segment.old_head, new: segment.new_head };
         if head.old != head.new {
             self.listeners.iter().for_each(|listener| listener(&head));

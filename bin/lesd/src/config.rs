@@ -78,6 +78,8 @@ pub struct Config {
     pub eth_max_peers: usize,
     /// Where JSON-RPC is spoken.
     pub json_rpc: JsonRpcConfig,
+    /// Where metrics and health checks are served.
+    pub metrics: Option<SocketAddr>,
     /// Memory for caches, in bytes.
     pub cache_bytes: usize,
 }
@@ -198,6 +200,7 @@ impl TryFrom<Settings> for Config {
             static_peers: static_peers.map_err(ConfigError::StaticPeer)?,
             eth_max_peers,
             json_rpc,
+            metrics: raw.metrics,
             cache_bytes: cache_mib.saturating_mul(1 << 20),
         })
     }

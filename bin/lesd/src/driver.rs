@@ -8,7 +8,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, Weak,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -26,6 +26,7 @@ use tracing::{debug, error};
 use crate::{
     clock::Clock,
     inbox::{Delivery, Inbox},
+    metrics::Counters,
     readers::Readers,
     relay::{Origin, TransactionRelay},
     serve::{self, Answered},
@@ -87,6 +88,8 @@ pub(crate) struct Driver {
     timer: Notify,
     /// Replies that are settled or being read, and not in an inbox yet.
     delivering: AtomicUsize,
+    draining: AtomicBool,
+    counters: Counters,
     this: Weak<Self>,
 }
 
@@ -117,12 +120,18 @@ impl Driver {
             corrupt_proofs,
             timer: Notify::new(),
             delivering: AtomicUsize::new(0),
+            draining: AtomicBool::new(false),
+            counters: Counters::default(),
             this: this.clone(),
         })
     }
 
     pub(crate) fn backend(&self) -> &dyn Backend {
         self.backend.as_ref()
+    }
+
+    pub(crate) const fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     pub(crate) const fn clock(&self) -> &Clock {
@@ -138,6 +147,7 @@ impl Driver {
         let mut deliveries = Vec::new();
         let mut action = Some(first);
         while let Some(act) = action {
+            self.counters.decided(&act);
             deliveries.extend(delivery(&mut inner, act));
             action = inner.engine.poll_action();
         }
@@ -180,6 +190,7 @@ impl Driver {
 
     pub(crate) fn faulted(&self, peer: PeerId, fault: Fault, bytes: usize) {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.counters.faulted();
         self.event(|inner, now| inner.engine.faulted(peer, fault, bytes, now));
     }
 
@@ -207,6 +218,9 @@ impl Driver {
             }
             decision
         });
+        if !matches!(decision, Decision::Wait) {
+            self.counters.asked(kind, asked.bytes);
+        }
         match decision {
             Decision::ReadHere(job) => Outcome::ReadHere(self.running(job)),
             Decision::HandToReader(job) => {
@@ -277,8 +291,14 @@ impl Driver {
         }
     }
 
+    /// Whether requests are not admitted any more.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
     /// Stops admitting; says how many admitted requests are not answered yet.
     pub(crate) fn drain(&self) -> usize {
+        self.draining.store(true, Ordering::Relaxed);
         let open = self.event(|inner, _| {
             inner.engine.drain();
             let running = usize::try_from(inner.engine.running()).unwrap_or(usize::MAX);
@@ -393,7 +413,10 @@ impl Running {
         }
         match (result, buffer_value) {
             (Err(_), _) => Reply::Failed,
-            (Ok(_), Some(value)) => Reply::Send(value),
+            (Ok(_), Some(value)) => {
+                driver.counters.replied(self.kind, reply_bytes, serving_nanos);
+                Reply::Send(value)
+            }
             (Ok(_), None) => Reply::Suppressed,
         }
     }

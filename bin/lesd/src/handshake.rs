@@ -12,6 +12,8 @@ use tokio::{
     time::timeout,
 };
 
+use crate::metrics::HandshakeFailure;
+
 /// All of it, from the first byte to both Hellos (go-ethereum: 5 s for each half).
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// An auth packet and a Hello, each with its largest size, and some.
@@ -40,6 +42,19 @@ pub(crate) enum Failed {
     Ourselves,
     #[error("more bytes than a handshake has")]
     TooLong,
+}
+
+impl Failed {
+    /// What is counted of it.
+    pub(crate) const fn class(&self) -> HandshakeFailure {
+        match self {
+            Self::Timeout => HandshakeFailure::Timeout,
+            Self::Io(_) | Self::Closed | Self::Disconnected(_) => HandshakeFailure::Left,
+            Self::Handshake(_) | Self::Fault(_) | Self::TooLong => HandshakeFailure::Breach,
+            Self::NothingShared(..) => HandshakeFailure::NothingShared,
+            Self::Ourselves => HandshakeFailure::ConnectedAlready,
+        }
+    }
 }
 
 /// A session, with what the peer says of itself.

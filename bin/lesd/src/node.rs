@@ -369,6 +369,11 @@ impl Handle {
         self.shared.eth.slots.taken()
     }
 
+    /// What connections share.
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// Who is connected.
     pub(crate) fn peers(&self) -> &PeerTable {
         &self.shared.peers

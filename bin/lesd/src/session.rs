@@ -23,6 +23,7 @@ use crate::{
     handshake::{self, Greeted},
     inbox::Inbox,
     listener::Permit,
+    metrics::HandshakeFailure,
     node::Shared,
     peer::Peer,
     peer_table::{Connected, ProtocolStatus, Registration},
@@ -93,6 +94,7 @@ async fn enter(
         Ok(greeted) => greeted,
         Err(failed) => {
             drop(permit);
+            shared.driver.counters().handshake_failed(failed.class());
             if shared.may_log(address, "handshake") {
                 debug!(%address, reason = %failed, "Handshake failed");
             }
@@ -111,6 +113,7 @@ async fn enter(
     let (peer, seat, _registration, version) = match welcomed {
         Ok(welcomed) => welcomed,
         Err(refused) => {
+            shared.driver.counters().handshake_failed(refused.class());
             if shared.may_log(address, "refused") {
                 let id = short(&id);
                 info!(%address, %id, client = %name, reason = %refused, "Light client refused");
@@ -155,6 +158,24 @@ impl From<std::io::Error> for Refused {
 }
 
 impl Refused {
+    const fn class(&self) -> HandshakeFailure {
+        match self {
+            Self::Seat(_) => HandshakeFailure::NoSeat,
+            Self::Twice => HandshakeFailure::ConnectedAlready,
+            Self::Mismatch(_) => HandshakeFailure::OtherNetwork,
+            Self::Timeout => HandshakeFailure::Timeout,
+            Self::NoStatus(_) => HandshakeFailure::Breach,
+            Self::Ended(ended) => match ended {
+                Ended::Io(_) | Ended::Closed | Ended::ByPeer(_) => HandshakeFailure::Left,
+                Ended::Silent | Ended::Unread => HandshakeFailure::Timeout,
+                Ended::Shutdown | Ended::Store => HandshakeFailure::Ours,
+                Ended::Fault(_) | Ended::Chatter | Ended::Undecodable(_) | Ended::Decided(_) => {
+                    HandshakeFailure::Breach
+                }
+            },
+        }
+    }
+
     const fn reason(&self) -> Reason {
         match self {
             Self::Seat(_) => Reason::TooManyPeers,

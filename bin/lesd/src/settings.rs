@@ -165,6 +165,10 @@ pub struct Settings {
     #[serde(rename = "http.corsdomain")]
     pub http_corsdomain: Option<Vec<String>>,
 
+    /// Serve Prometheus metrics and health checks over HTTP here: /metrics, /livez, /readyz
+    #[arg(long, value_name = "ADDRESS:PORT", env = "LESD_METRICS")]
+    pub metrics: Option<std::net::SocketAddr>,
+
     /// Memory for caches, in MiB [default: 512]
     #[arg(long, value_name = "MIB", env = "LESD_CACHE")]
     pub cache: Option<usize>,
@@ -250,6 +254,7 @@ impl Settings {
             http_api: self.http_api.or(other.http_api),
             http_vhosts: self.http_vhosts.or(other.http_vhosts),
             http_corsdomain: self.http_corsdomain.or(other.http_corsdomain),
+            metrics: self.metrics.or(other.metrics),
             cache: self.cache.or(other.cache),
             verbosity: self.verbosity.or(other.verbosity),
             log_format: self.log_format.or(other.log_format),
@@ -337,6 +342,7 @@ mod tests {
             dev: Some(true),
             dev_period: Some(0),
             light_max_peers: Some(5),
+            metrics: Some(([127, 0, 0, 1], 6060).into()),
             log_format: Some(LogFormat::Json),
             ..Settings::default()
         };

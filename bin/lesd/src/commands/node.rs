@@ -4,12 +4,14 @@ use std::{
     net::SocketAddr,
     path::Path,
     sync::{Arc, atomic::AtomicBool},
+    time::Duration,
 };
 
 use chain_backend::Backend;
 use tokio::{
     net::{TcpListener, UdpSocket},
     signal::unix::{SignalKind, signal},
+    task::JoinSet,
 };
 use tracing::{error, info, warn};
 
@@ -27,6 +29,7 @@ use crate::{
     dev::{self, DevChain, Period, Sealer},
     eth::read_static_nodes,
     helper_tries, json_rpc, log,
+    metrics::{self, MAX_HEAD_AGE, Observed},
 };
 
 /// A test of clients sets this to 1: one bit of every state proof is then wrong.
@@ -82,6 +85,18 @@ impl Opened {
         }
     }
 
+    /// How old the head may become, if it is known how often there is a new one.
+    fn max_head_age(&self, follows: bool) -> Option<Duration> {
+        match self {
+            Self::Dev(_, Period::Seconds(period)) => {
+                let three = Duration::from_secs(period.get().saturating_mul(3));
+                Some(three.max(MAX_HEAD_AGE))
+            }
+            Self::Dev(_, Period::OnDemand) => None,
+            Self::Bundled(_) | Self::Own(_) => follows.then_some(MAX_HEAD_AGE),
+        }
+    }
+
     const fn served(&self) -> Served<'_> {
         match self {
             Self::Bundled(_) => Served::Bundled,
@@ -131,13 +146,7 @@ async fn serve(config: &Config, directory: &Path, opened: &Opened) -> Result<(),
         .await
         .map_err(|error| port_error("TCP", config.listen, &error))?;
     let tcp = listener.local_addr()?;
-    let discovery = if config.discovery {
-        let udp = SocketAddr::new(tcp.ip(), config.discovery_port.unwrap_or_else(|| tcp.port()));
-        let bound = UdpSocket::bind(udp).await.map_err(|error| port_error("UDP", udp, &error))?;
-        Some(bound)
-    } else {
-        None
-    };
+    let discovery = discovery_socket(config, tcp).await?;
     let network_id = config.network_id.unwrap_or_else(|| chain.spec.chain_id());
     let corrupt_proofs = std::env::var_os(CORRUPT_PROOFS).is_some_and(|value| value == "1");
     if corrupt_proofs {
@@ -155,6 +164,7 @@ async fn serve(config: &Config, directory: &Path, opened: &Opened) -> Result<(),
     if config.data_directory.is_some() {
         static_peers.extend(read_static_nodes(&directory.join(data_directory::STATIC_NODES))?);
     }
+    let has_static_peers = !static_peers.is_empty();
     let mut node = Node::new(Parts {
         relay: relay.clone(),
         archive: chain.store.is_archive(),
@@ -177,6 +187,8 @@ async fn serve(config: &Config, directory: &Path, opened: &Opened) -> Result<(),
     let (writer, writer_thread) = ChainWriter::start(chain, config.fake_pow, listeners)?;
     node.follow(writer.clone());
     let sockets = speak_json_rpc(config, directory, chain, &node, relay.clone()).await?;
+    let max_head_age = opened.max_head_age(has_static_peers);
+    let metrics = serve_metrics(config, &node, &writer, max_head_age).await?;
     let sealer = match opened {
         Opened::Dev(dev, period) => {
             Some(Sealer::start(&dev.chain, *period, Arc::new(relay), writer)?)
@@ -184,13 +196,22 @@ async fn serve(config: &Config, directory: &Path, opened: &Opened) -> Result<(),
         Opened::Bundled(_) | Opened::Own(_) => None,
     };
     node.run(stop).await?;
-    drop(sockets);
+    drop((sockets, metrics));
     drop(sealer);
     drop(writer_thread);
     drop(builder);
     chain.store.flush()?;
     info!("Stopped");
     Ok(())
+}
+
+async fn discovery_socket(config: &Config, tcp: SocketAddr) -> Result<Option<UdpSocket>, Failure> {
+    if !config.discovery {
+        return Ok(None);
+    }
+    let udp = SocketAddr::new(tcp.ip(), config.discovery_port.unwrap_or_else(|| tcp.port()));
+    let bound = UdpSocket::bind(udp).await.map_err(|error| port_error("UDP", udp, &error))?;
+    Ok(Some(bound))
 }
 
 async fn speak_json_rpc(
@@ -210,6 +231,28 @@ async fn speak_json_rpc(
     let backend: Arc<dyn Backend> = chain.store.clone();
     let methods = json_rpc::Methods::new(backend, Arc::clone(&chain.spec), own, relay);
     Ok(json_rpc::start(&config.json_rpc, directory, methods).await?)
+}
+
+/// Metrics and health checks; they end when the set is dropped.
+async fn serve_metrics(
+    config: &Config,
+    node: &Node,
+    writer: &ChainWriter,
+    max_head_age: Option<Duration>,
+) -> Result<JoinSet<()>, Failure> {
+    let mut tasks = JoinSet::new();
+    if let Some(address) = config.metrics {
+        let listener = TcpListener::bind(address).await.map_err(|error| {
+            format!("cannot listen on {address}: {error}; choose another with --metrics")
+        })?;
+        info!(endpoint = %listener.local_addr()?, "Metrics server started");
+        let writer = Some(writer.clone());
+        tasks.spawn(metrics::run(
+            listener,
+            Observed { handle: node.handle(), writer, max_head_age },
+        ));
+    }
+    Ok(tasks)
 }
 
 /// Tells light clients of every new head.

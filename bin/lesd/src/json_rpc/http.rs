@@ -1,41 +1,23 @@
 //! JSON-RPC over HTTP/1.1, with go-ethereum's status codes.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use eth_rpc::Namespaces;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
-    body::{Body, Bytes, Incoming},
+    body::{Body, Incoming},
     header::{self, HeaderName, HeaderValue},
-    server::conn::http1,
-    service::service_fn,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-    time::timeout,
-};
-use tracing::{debug, warn};
+use tokio::{net::TcpListener, time::timeout};
 
 use super::{HttpRules, MAX_REQUEST_BYTES, Methods};
+use crate::http_server::{self, Answer, READ_TIMEOUT};
 
 /// Connections at a time; each may hold one request.
 const MAX_CONNECTIONS: usize = 128;
-/// A request arrives within this time, heads and body each (go-ethereum's limit).
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
-/// A connection ends after this time whatever it does: twice what one request may take to come
-/// and its answer to go.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(600);
-/// Bytes of a request's head.
-const MAX_HEAD_BYTES: usize = 16 * 1024;
-/// Pause after a failed accept, which is a lack of file descriptors.
-const RETRY: Duration = Duration::from_millis(100);
 /// How long a page's browser may remember what it may do, in seconds (go-ethereum's choice).
 const MAX_AGE: &str = "600";
-
-type Answer = Response<Full<Bytes>>;
 
 struct Server {
     methods: Methods,
@@ -50,43 +32,12 @@ pub(super) async fn run(
     namespaces: Arc<Namespaces>,
     rules: Arc<HttpRules>,
 ) {
-    let seats = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let server = Arc::new(Server { methods, namespaces, rules });
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let Ok(seat) = Arc::clone(&seats).try_acquire_owned() else {
-                    debug!("Too many HTTP connections");
-                    continue;
-                };
-                let server = Arc::clone(&server);
-                tokio::spawn(async move {
-                    let served = timeout(CONNECTION_TIMEOUT, connection(stream, server)).await;
-                    if let Ok(Err(error)) = served {
-                        debug!(%error, "HTTP connection lost");
-                    }
-                    drop(seat);
-                });
-            }
-            Err(error) => {
-                warn!(%error, "Cannot accept HTTP connections");
-                tokio::time::sleep(RETRY).await;
-            }
-        }
-    }
-}
-
-async fn connection(stream: TcpStream, server: Arc<Server>) -> hyper::Result<()> {
-    let serve = service_fn(move |request| {
+    http_server::run(listener, MAX_CONNECTIONS, move |request| {
         let server = Arc::clone(&server);
-        async move { Ok::<_, Infallible>(server.serve(request).await) }
-    });
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(READ_TIMEOUT)
-        .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), serve)
-        .await
+        async move { server.serve(request).await }
+    })
+    .await;
 }
 
 impl Server {
