@@ -159,7 +159,7 @@ fn check_labels(text: &str) {
         assert!(names.insert(name), "{text}");
     }
     // A closed set of words: nothing in it that a peer brought along.
-    let known = ["request", "le", "reason", "state", "version"];
+    let known = ["request", "le", "reason", "state", "thread", "version"];
     assert!(names.iter().all(|name| known.contains(name)), "{text}");
 }
 

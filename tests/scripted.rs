@@ -15,7 +15,7 @@ use std::sync::{
 };
 
 use alloy_primitives::keccak256;
-use chain_backend::{Backend, ReadHint, Snapshot};
+use chain_backend::{Backend, Snapshot};
 use les_tests::{
     client::{Client, Received, bundled_blocks, client_status},
     server::{Limits, Server, bundled_chain},
@@ -359,7 +359,7 @@ impl Backend for Panicking {
         bundled_chain().store.snapshot()
     }
 
-    fn is_warm(&self, _: ReadHint) -> bool {
+    fn may_be_warm(&self) -> bool {
         false
     }
 }

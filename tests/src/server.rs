@@ -176,6 +176,7 @@ impl Server {
                 full_nodes: limits.full_nodes,
                 max_peers: limits.peers,
                 max_prefix_peers: limits.peers,
+                readers: 4,
                 corrupt_proofs,
             })
             .expect("a node")

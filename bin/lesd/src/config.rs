@@ -20,6 +20,8 @@ const DEFAULT_ETH_MAX_PEERS: usize = 16;
 const DEFAULT_CACHE_MIB: usize = 512;
 /// 2^20 connections would need more file descriptors than Linux gives a process by default.
 const MAX_LIGHT_PEERS: usize = 1 << 20;
+/// More reads at once speed no disk up.
+const MAX_READERS: u32 = 256;
 
 /// Where the node key comes from.
 #[derive(Clone, PartialEq, Eq)]
@@ -72,6 +74,8 @@ pub struct Config {
     pub max_peers: usize,
     /// Most light clients of one address prefix.
     pub max_prefix_peers: usize,
+    /// Threads for reads that wait for the disk.
+    pub readers: u32,
     /// Full nodes to which a connection is kept up.
     pub static_peers: Vec<Enode>,
     /// Most full nodes.
@@ -93,6 +97,9 @@ pub enum ConfigError {
     /// No light client could connect.
     #[error("light.maxprefixpeers must be at least 1")]
     MaxPrefixPeers,
+    /// More threads than any disk serves at once.
+    #[error("readers must be at most {MAX_READERS}")]
+    Readers,
     /// More full nodes than are followed.
     #[error("eth.maxpeers must be at most {}", eth_sync::MAX_PEERS)]
     EthMaxPeers,
@@ -123,6 +130,11 @@ pub enum ConfigError {
     /// Nobody could send, or the list would be endless.
     #[error("dev.accounts must be from 1 to {MAX_ACCOUNTS}")]
     DevAccounts,
+}
+
+fn default_readers() -> u32 {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(threads).map_or(MAX_READERS, |threads| threads.saturating_mul(2).min(MAX_READERS))
 }
 
 /// What was said of a development chain.
@@ -156,6 +168,10 @@ impl TryFrom<Settings> for Config {
         let max_prefix_peers = raw.light_max_prefix_peers.unwrap_or(DEFAULT_LIGHT_MAX_PREFIX_PEERS);
         if max_prefix_peers == 0 {
             return Err(ConfigError::MaxPrefixPeers);
+        }
+        let readers = raw.readers.unwrap_or_else(default_readers);
+        if readers > MAX_READERS {
+            return Err(ConfigError::Readers);
         }
         let eth_max_peers = raw.eth_max_peers.unwrap_or(DEFAULT_ETH_MAX_PEERS);
         if eth_max_peers > eth_sync::MAX_PEERS {
@@ -197,6 +213,7 @@ impl TryFrom<Settings> for Config {
             archive: raw.archive.unwrap_or(false),
             max_peers,
             max_prefix_peers,
+            readers,
             static_peers: static_peers.map_err(ConfigError::StaticPeer)?,
             eth_max_peers,
             json_rpc,
@@ -225,6 +242,8 @@ mod tests {
             Settings { light_max_prefix_peers: Some(0), ..raw() },
             Err(ConfigError::MaxPrefixPeers),
         );
+        check(Settings { readers: Some(0), ..raw() }, Ok(30303));
+        check(Settings { readers: Some(257), ..raw() }, Err(ConfigError::Readers));
         check(Settings { eth_max_peers: Some(0), ..raw() }, Ok(30303));
         check(Settings { eth_max_peers: Some(257), ..raw() }, Err(ConfigError::EthMaxPeers));
         let staticpeers = Some(vec!["enode://".to_owned()]);

@@ -3,6 +3,8 @@
 //! Under the lock only the pure step happens, and the bookkeeping of queued requests. What the
 //! engine decided for other connections goes to their inboxes after unlocking.
 
+mod running;
+
 use std::{
     collections::BTreeMap,
     net::IpAddr,
@@ -12,7 +14,7 @@ use std::{
     },
 };
 
-use chain_backend::{Backend, BackendError};
+use chain_backend::Backend;
 use flow_control::{Cost, Time};
 use les_engine::{
     Action, Asked, Decision, Engine, Fault, Greeting, Job, JobId, PeerId, Refusal, Spent,
@@ -21,7 +23,6 @@ use les_wire::{Request, RequestKind, Version};
 use parking_lot::Mutex;
 use rlpx::Reason;
 use tokio::{runtime::Handle, sync::Notify};
-use tracing::{debug, error};
 
 use crate::{
     clock::Clock,
@@ -29,8 +30,10 @@ use crate::{
     metrics::Counters,
     readers::Readers,
     relay::{Origin, TransactionRelay},
-    serve::{self, Answered},
+    warmth::Warmth,
 };
+
+pub(crate) use self::running::Running;
 
 /// A request as it waits: decoded again where it is read.
 #[derive(Clone, Debug)]
@@ -83,12 +86,15 @@ pub(crate) struct Driver {
     relay: TransactionRelay,
     clock: Clock,
     readers: Readers,
+    warmth: Warmth,
     runtime: Handle,
     corrupt_proofs: bool,
     timer: Notify,
     /// Replies that are settled or being read, and not in an inbox yet.
     delivering: AtomicUsize,
     draining: AtomicBool,
+    /// Nothing is carried out any more.
+    stopped: AtomicBool,
     counters: Counters,
     this: Weak<Self>,
 }
@@ -116,11 +122,13 @@ impl Driver {
             relay,
             clock,
             readers,
+            warmth: Warmth::default(),
             runtime,
             corrupt_proofs,
             timer: Notify::new(),
             delivering: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
             counters: Counters::default(),
             this: this.clone(),
         })
@@ -208,7 +216,7 @@ impl Driver {
             kind,
             items: request.items(),
             bytes: u64::try_from(payload.len()).unwrap_or(u64::MAX),
-            warm: self.backend.is_warm(serve::read_hint(kind)),
+            warm: self.is_warm(kind),
         };
         let waiting = || Waiting { version, code, payload: payload.to_vec() };
         let decision = self.event(|inner, now| {
@@ -232,8 +240,13 @@ impl Driver {
         }
     }
 
+    fn is_warm(&self, kind: RequestKind) -> bool {
+        let learned = || self.backend.may_be_warm() && self.warmth.is_warm(kind);
+        self.readers.threads() == 0 || learned()
+    }
+
     fn running(&self, job: Job) -> Running {
-        Running { driver: self.shared(), kind: job.kind(), peer: job.peer(), job: Some(job) }
+        Running::new(self.shared(), job)
     }
 
     fn served(&self, job: Job, spent: Spent) -> (Option<Cost>, Option<(Job, Waiting)>) {
@@ -255,6 +268,9 @@ impl Driver {
 
     /// Carries a job out that came out of the queue, and those that follow it.
     fn start(&self, job: Job, waiting: Waiting) {
+        if self.stopped.load(Ordering::SeqCst) {
+            return;
+        }
         let lane = job.lane();
         let running = self.running(job);
         match lane {
@@ -306,6 +322,12 @@ impl Driver {
         });
         // Read after the engine: a job is counted here before it is settled there.
         open.saturating_add(self.delivering.load(Ordering::SeqCst))
+    }
+
+    /// Has nothing carried out any more; what is still queued is forgotten with the driver.
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        self.readers.stop();
     }
 
     /// Connections that have a seat.
@@ -370,126 +392,5 @@ impl Drop for Seat {
             inner.connections.remove(&self.peer);
             inner.engine.disconnected(self.peer);
         });
-    }
-}
-
-/// A job that has a slot. Dropped without being read, it gives slot and credit back.
-#[derive(Debug)]
-pub(crate) struct Running {
-    driver: Arc<Driver>,
-    peer: PeerId,
-    kind: RequestKind,
-    job: Option<Job>,
-}
-
-impl Running {
-    /// Reads the answer, settles, and starts whatever got the slot.
-    pub(crate) fn read(mut self, request: &Request<'_>, out: &mut Vec<u8>) -> Reply {
-        let driver = Arc::clone(&self.driver);
-        let before = driver.clock.now();
-        let result = driver.read(self.peer, request, out);
-        let serving_nanos = driver.clock.now().0.saturating_sub(before.0);
-        let Some(job) = self.job.take() else { return Reply::Suppressed };
-        let answered = match &result {
-            Ok(answered) => *answered,
-            Err(error) => {
-                error!(%error, kind = self.kind.name(), "Cannot read from the store");
-                Answered::default()
-            }
-        };
-        let reply_bytes = u64::try_from(out.len()).unwrap_or(u64::MAX);
-        let spent = Spent { serving_nanos, reply_bytes, unknown_items: answered.invalid };
-        let (buffer_value, next) = driver.served(job, spent);
-        debug!(
-            kind = self.kind.name(),
-            items = request.items(),
-            found = answered.found,
-            bytes = out.len(),
-            nanos = serving_nanos,
-            "served"
-        );
-        if let Some((job, waiting)) = next {
-            driver.start(job, waiting);
-        }
-        match (result, buffer_value) {
-            (Err(_), _) => Reply::Failed,
-            (Ok(_), Some(value)) => {
-                driver.counters.replied(self.kind, reply_bytes, serving_nanos);
-                Reply::Send(value)
-            }
-            (Ok(_), None) => Reply::Suppressed,
-        }
-    }
-
-    /// Reads the answer to a request that waited, for the inbox of whoever asked.
-    pub(crate) fn read_for_inbox(self, waiting: &Waiting, out: &mut Vec<u8>) {
-        let (driver, peer, kind) = (Arc::clone(&self.driver), self.peer, self.kind);
-        // It was decoded when it came; the same bytes decode again.
-        let Ok(request) = Request::decode(waiting.version, waiting.code, &waiting.payload) else {
-            return;
-        };
-        let _delivering = Delivering::new(&driver.delivering);
-        out.clear();
-        let reply = self.read(&request, out);
-        let Some(inbox) = driver.inbox(peer) else { return };
-        match reply {
-            Reply::Send(buffer_value) => inbox.push(Delivery::Reply {
-                kind,
-                request_id: request.id,
-                buffer_value: buffer_value.0,
-                items: out.clone(),
-            }),
-            // It still ends a wait for a free place.
-            Reply::Suppressed => inbox.wake(),
-            Reply::Failed => inbox.push(Delivery::Close(Reason::Requested)),
-        }
-    }
-}
-
-/// Counts a reply on its way to an inbox.
-struct Delivering<'a>(&'a AtomicUsize);
-
-impl<'a> Delivering<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::SeqCst);
-        Self(count)
-    }
-}
-
-impl Drop for Delivering<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-impl Driver {
-    fn read(
-        &self,
-        peer: PeerId,
-        request: &Request<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<Answered, BackendError> {
-        let snapshot = self.backend.snapshot();
-        let answered =
-            serve::answer(snapshot.as_ref(), &self.relay, || self.origin(peer), request, out)?;
-        if self.corrupt_proofs && request.kind() == RequestKind::Proofs {
-            out.last_mut().into_iter().for_each(|byte| *byte ^= 1);
-        }
-        Ok(answered)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(job) = self.job.take() {
-            // There will be no reply: whoever waits for it learns that at least.
-            if let Some(inbox) = self.driver.inbox(self.peer) {
-                inbox.push(Delivery::Close(Reason::Requested));
-            }
-            let (_, next) = self.driver.served(job, Spent::default());
-            if let Some((job, waiting)) = next {
-                self.driver.start(job, waiting);
-            }
-        }
     }
 }

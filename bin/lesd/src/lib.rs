@@ -39,6 +39,7 @@ mod serve;
 mod session;
 pub mod settings;
 mod status;
+mod warmth;
 
 pub use chain_writer::{ChainWriter, HeadListener, NewHead, WriteError, WriterThread};
 pub use eth::{FullNodes, SyncProgress};

@@ -38,8 +38,6 @@ use crate::{
     session, status,
 };
 
-/// Reads that may wait for the disk at once.
-const READER_THREADS: u32 = 4;
 /// What was admitted is answered within this time after the server was told to stop.
 const DRAIN_TIME: Duration = Duration::from_secs(3);
 /// And connections are closed within this.
@@ -93,6 +91,9 @@ pub struct Parts<B> {
     pub max_peers: usize,
     /// Most light clients of one address prefix.
     pub max_prefix_peers: usize,
+    /// Threads for reads that wait for the disk; with none, every read is made where its request
+    /// came.
+    pub readers: u32,
     /// For tests of clients: one bit of every state proof is wrong.
     pub corrupt_proofs: bool,
 }
@@ -132,10 +133,10 @@ impl Node {
         let clock = Clock::start();
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let inline = u32::try_from(threads).unwrap_or(u32::MAX);
-        let mut config = les_engine::Config::new(inline, READER_THREADS, rand::random());
+        let mut config = les_engine::Config::new(inline, parts.readers, rand::random());
         config.connections = u32::try_from(parts.max_peers).unwrap_or(u32::MAX);
         config.connections_per_prefix = u32::try_from(parts.max_prefix_peers).unwrap_or(u32::MAX);
-        let readers = Readers::default();
+        let readers = Readers::new(parts.readers);
         let backend: Arc<dyn Backend> = parts.backend;
         let genesis_hash = backend.snapshot().genesis_hash();
         let announcement = announcement(backend.as_ref(), &parts.spec)?;
@@ -219,7 +220,7 @@ impl Node {
     /// If the listening socket breaks, or there are no threads for readers.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         let Self { shared, listener, writer, discovery, readers, .. } = self;
-        let threads = readers.start(READER_THREADS)?;
+        let threads = readers.start()?;
         let (stop_accepting, accepting) = watch::channel(false);
         let (stop_serving, serving) = watch::channel(false);
         let mut background = JoinSet::new();
@@ -262,7 +263,7 @@ impl Node {
         close(tasks).await;
         background.shutdown().await;
         shared.relay.keep_now().await;
-        readers.stop();
+        shared.driver.stop();
         for thread in threads {
             if thread.join().is_err() {
                 warn!("A reader thread had panicked");

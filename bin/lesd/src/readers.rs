@@ -15,11 +15,12 @@ use tracing::error;
 use crate::driver::{Running, Waiting};
 
 /// Work for the threads. The engine hands out no more than there are threads.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Readers(Arc<Shared>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
+    threads: u32,
     state: Mutex<State>,
     work: Condvar,
 }
@@ -31,6 +32,17 @@ struct State {
 }
 
 impl Readers {
+    /// So many threads, once they are started.
+    pub(crate) fn new(threads: u32) -> Self {
+        let (state, work) = (Mutex::default(), Condvar::default());
+        Self(Arc::new(Shared { threads, state, work }))
+    }
+
+    /// How many threads there are.
+    pub(crate) fn threads(&self) -> u32 {
+        self.0.threads
+    }
+
     /// Gives a job to the next free thread.
     pub(crate) fn hand(&self, running: Running, waiting: Waiting) {
         let mut state = self.0.state.lock();
@@ -41,12 +53,12 @@ impl Readers {
         }
     }
 
-    /// Starts `count` threads.
+    /// Starts the threads.
     ///
     /// # Errors
     /// If the system has no more threads.
-    pub(crate) fn start(&self, count: u32) -> io::Result<Vec<thread::JoinHandle<()>>> {
-        (0..count)
+    pub(crate) fn start(&self) -> io::Result<Vec<thread::JoinHandle<()>>> {
+        (0..self.0.threads)
             .map(|number| {
                 let readers = self.clone();
                 let name = format!("reader-{number}");

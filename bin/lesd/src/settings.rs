@@ -101,6 +101,11 @@ pub struct Settings {
     #[serde(rename = "light.maxprefixpeers")]
     pub light_max_prefix_peers: Option<usize>,
 
+    /// Threads for reads that wait for the disk; 0 has every read made where its request came
+    /// [default: two per CPU]
+    #[arg(long, value_name = "N", env = "LESD_READERS")]
+    pub readers: Option<u32>,
+
     /// Full nodes to which a connection is kept up, as enode URLs; those of static-nodes.json in
     /// the data directory, too
     #[arg(long, value_name = "ENODE", env = "LESD_STATICPEERS", value_delimiter = ',')]
@@ -244,6 +249,7 @@ impl Settings {
             archive: self.archive.or(other.archive),
             light_max_peers: self.light_max_peers.or(other.light_max_peers),
             light_max_prefix_peers: self.light_max_prefix_peers.or(other.light_max_prefix_peers),
+            readers: self.readers.or(other.readers),
             staticpeers: self.staticpeers.or(other.staticpeers),
             eth_max_peers: self.eth_max_peers.or(other.eth_max_peers),
             ipcpath: self.ipcpath.or(other.ipcpath),

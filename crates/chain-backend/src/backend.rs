@@ -51,26 +51,16 @@ pub struct Checkpoint {
     pub bloom_root: B256,
 }
 
-/// What a read touches, named before it is made, so that a server can choose the thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReadHint {
-    /// Headers, bodies or receipts.
-    Blocks,
-    /// Account and storage proofs, code.
-    State,
-    /// Helper tries.
-    HelperTries,
-    /// Transaction lookup.
-    Transactions,
-}
-
 /// A chain that can be read from many threads at once. Reads block.
 pub trait Backend: Send + Sync {
     /// The chain as it is now. Every read of one batch goes to one snapshot.
     fn snapshot(&self) -> Arc<dyn Snapshot>;
 
-    /// Whether such reads are known to be answered from memory.
-    fn is_warm(&self, hint: ReadHint) -> bool;
+    /// Whether reads are answered at the speed of memory or of a local disk. If not, as from
+    /// another machine, every read waits, and a server makes none on a thread that others need.
+    fn may_be_warm(&self) -> bool {
+        true
+    }
 }
 
 /// One frozen view of the chain. What it showed once, it shows until it is dropped.

@@ -17,7 +17,7 @@ mod state;
 mod store;
 
 pub use backend::{
-    Backend, Checkpoint, Head, HelperTrieKind, ReadHint, Snapshot, StateSnapshot, TransactionLookup,
+    Backend, Checkpoint, Head, HelperTrieKind, Snapshot, StateSnapshot, TransactionLookup,
 };
 pub use block_builder::{BlockBuilder, BuildError, BuiltBlock, Draft, LeftOut};
 pub use chain_builder::{ChainBuilder, ExtendError};

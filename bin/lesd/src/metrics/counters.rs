@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use les_engine::Action;
+use les_engine::{Action, Lane};
 use les_wire::RequestKind;
 
 /// Upper bounds of the buckets of reply times, in nanoseconds and as Prometheus writes them in
@@ -35,6 +35,10 @@ pub(super) struct OfKind {
     pub(super) reply_nanos: AtomicU64,
     /// Replies by time, each in one bucket.
     pub(super) buckets: [AtomicU64; BUCKETS],
+    /// Reads that waited for the disk on the thread of their request.
+    pub(super) own_thread_waits: AtomicU64,
+    /// And those on reader threads.
+    pub(super) reader_waits: AtomicU64,
 }
 
 /// Why a connection did not become a served client.
@@ -95,6 +99,16 @@ impl Counters {
         if let Some(bucket) = of.buckets.get(above.unwrap_or(BOUNDS.len())) {
             bucket.fetch_add(1, Relaxed);
         }
+    }
+
+    /// A read waited for the disk.
+    pub(crate) fn waited(&self, kind: RequestKind, lane: Lane) {
+        let of = self.of(kind);
+        let count = match lane {
+            Lane::Inline => &of.own_thread_waits,
+            Lane::Reader => &of.reader_waits,
+        };
+        count.fetch_add(1, Relaxed);
     }
 
     /// The engine decided something for a client.

@@ -21,6 +21,7 @@ pub(super) fn text(observed: &Observed) -> String {
     of_go_ethereum(&mut page, observed, counters);
     requests(&mut page, counters);
     reply_times(&mut page, counters);
+    disk_waits(&mut page, counters);
     node(&mut page, observed, counters);
     page.into_text()
 }
@@ -90,6 +91,19 @@ fn reply_times(page: &mut Page, counters: &Counters) {
         let sum = seconds(of.reply_nanos.load(Relaxed));
         page.labelled("lesd_reply_seconds_sum", request, sum);
         page.labelled("lesd_reply_seconds_count", request, count);
+    }
+}
+
+fn disk_waits(page: &mut Page, counters: &Counters) {
+    let name = "lesd_disk_waits_total";
+    page.family(name, Kind::Counter, "Reads that waited for the disk, by the thread they blocked.");
+    let threads: [(&str, Field); 2] =
+        [("own", |of| &of.own_thread_waits), ("reader", |of| &of.reader_waits)];
+    for kind in RequestKind::ALL {
+        for (thread, field) in threads {
+            let labels = [("request", label(kind)), ("thread", thread)];
+            page.labelled_twice(name, labels, field(counters.of(kind)).load(Relaxed));
+        }
     }
 }
 

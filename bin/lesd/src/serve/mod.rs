@@ -6,8 +6,8 @@ mod helper_tries;
 mod state;
 mod transactions;
 
-use chain_backend::{BackendError, ReadHint, Snapshot};
-use les_wire::{Query, Request, RequestKind};
+use chain_backend::{BackendError, Snapshot};
+use les_wire::{Query, Request};
 
 pub(crate) use self::{
     blocks::{bodies, receipts},
@@ -69,15 +69,5 @@ pub(crate) fn answer(
             transactions::sent(snapshot, relay, origin(), transactions.iter(), out)
         }
         Query::TxStatus(hashes) => transactions::statuses(snapshot, relay, hashes.iter(), out),
-    }
-}
-
-/// What answering a request of this kind reads.
-pub(crate) const fn read_hint(kind: RequestKind) -> ReadHint {
-    match kind {
-        RequestKind::Headers | RequestKind::Bodies | RequestKind::Receipts => ReadHint::Blocks,
-        RequestKind::Code | RequestKind::Proofs => ReadHint::State,
-        RequestKind::HelperTrieProofs => ReadHint::HelperTries,
-        RequestKind::SendTx | RequestKind::TxStatus => ReadHint::Transactions,
     }
 }

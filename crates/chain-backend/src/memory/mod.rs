@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use alloy_primitives::B256;
 use parking_lot::RwLock;
 
-use crate::{Backend, HelperTrieParameters, ReadHint, Snapshot};
+use crate::{Backend, HelperTrieParameters, Snapshot};
 pub use generate::{GeneratedBlock, Generator};
 pub use plain_state::{PlainAccount, PlainState};
 use view::MemoryView;
@@ -58,9 +58,5 @@ impl MemoryChain {
 impl Backend for MemoryChain {
     fn snapshot(&self) -> Arc<dyn Snapshot> {
         Arc::clone(&*self.view.read()) as Arc<dyn Snapshot>
-    }
-
-    fn is_warm(&self, _hint: ReadHint) -> bool {
-        true
     }
 }

@@ -54,7 +54,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 use alloy_primitives::{B256, U256};
 use parking_lot::{Mutex, RwLock};
 
-use crate::{Backend, BackendError, Head, ReadHint, Snapshot};
+use crate::{Backend, BackendError, Head, Snapshot};
 use view::View;
 
 pub use fault::writes_so_far;
@@ -192,11 +192,6 @@ impl Store {
 impl Backend for Store {
     fn snapshot(&self) -> Arc<dyn Snapshot> {
         Arc::new(snapshot::StoreSnapshot { view: self.view() })
-    }
-
-    /// Segments are mapped, and the hot part of everything else is cached.
-    fn is_warm(&self, _hint: ReadHint) -> bool {
-        true
     }
 }
 
