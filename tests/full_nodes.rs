@@ -13,7 +13,7 @@ use eth_wire::{
     ForkId, HeaderOrigin, HeaderQuery, Status, Version, encode_header_request, encode_request,
 };
 use les_tests::{
-    client::{Client, Received, Wire, bundled_blocks, offer},
+    client::{Client, Received, Wire, bundled_blocks, client_status, offer},
     eth_peer::{EthPeer, eth_offer},
     server::{Limits, Server},
 };
@@ -257,6 +257,50 @@ fn full_nodes_and_light_clients_take_no_place_of_each_other() {
     let mut another = Client::dial(&server.enode, les_wire::Version::Les4);
     assert_eq!(another.receive(), Received::Disconnect(Reason::TooManyPeers));
     first.ask(3, &headers_request(HeaderOrigin::Number(0), 1, 0, false), 4);
+}
+
+#[test]
+fn a_trusted_peer_comes_in_beyond_the_limit_until_the_mark_is_taken_back() {
+    let full_nodes = FullNodes { max_peers: 1, static_peers: Vec::new() };
+    let server = Server::start(Limits { peers: 1, full_nodes, ..Limits::default() });
+    let [node, client] = [(); 2].map(|()| NodeKey::random(&mut rand::rng()));
+    let dial_node = || {
+        let wire = Wire::dial(&server.enode, &node, &[eth_offer(Version::Eth68)]);
+        EthPeer { wire, version: Version::Eth68 }
+    };
+    let dial_client = || Client::dial_with(&server.enode, les_wire::Version::Les4, &client);
+    let check_refused = || {
+        let refused = Received::Disconnect(Reason::TooManyPeers);
+        assert_eq!((dial_node().receive(), dial_client().receive()), (refused.clone(), refused));
+    };
+    let asked = headers_request(HeaderOrigin::Number(0), 1, 0, false);
+    let mut first_node = EthPeer::connect(&server.enode, Version::Eth68);
+    first_node.ask(3, &asked, 4);
+    let mut first_client = Client::connect(&server.enode, les_wire::Version::Les4);
+    first_client.ask(2, &asked, 3);
+    check_refused();
+    let trust = |trusted| {
+        for key in [&node, &client] {
+            assert!(server.handle.set_trusted(key.id(), trusted));
+        }
+    };
+    trust(true);
+    let mut trusted_node = dial_node();
+    let status = trusted_node.read_status();
+    trusted_node.send_status(&status);
+    trusted_node.ask(3, &asked, 4);
+    let mut trusted_client = dial_client();
+    let mut status = Vec::new();
+    client_status(&trusted_client.read_status(), les_wire::Version::Les4).encode(&mut status);
+    trusted_client.send(0, &status);
+    trusted_client.ask(2, &asked, 3);
+    assert_eq!((server.handle.full_nodes(), server.handle.connections()), (2, 2));
+    let stranger = EthPeer::dial(&server.enode, Version::Eth68).receive();
+    assert_eq!(stranger, Received::Disconnect(Reason::TooManyPeers));
+    trust(false);
+    check_refused();
+    trusted_node.ask(3, &asked, 4);
+    trusted_client.ask(2, &asked, 3);
 }
 
 #[test]

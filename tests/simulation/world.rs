@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use flow_control::{Capacity, Cost, Time};
 use les_engine::{
-    Action, Asked, Config, Decision, Engine, Greeting, Job, JobId, Lane, PeerId, Role, Spent,
+    Action, Asked, Config, Decision, Engine, Greeting, Job, JobId, Lane, PeerId, Role, Spent, Trust,
 };
 use les_wire::{CostList, RequestKind, Version};
 use service_model::Tier;
@@ -168,7 +168,7 @@ impl World {
         }
         let [_, .., a, b] = (client as u64).to_be_bytes();
         let address = IpAddr::from([10, 0, a, b]);
-        let peer = self.engine.connected(address).expect("a seat");
+        let peer = self.engine.connected(address, Trust::Stranger).expect("a seat");
         let version = self.random.pick(&Version::ALL);
         let greeting = Greeting { version, role: Role::Client, tier: Tier::Free };
         self.engine.greeted(peer, greeting, Time(now)).expect("a client");

@@ -17,7 +17,7 @@ use std::{
 use chain_backend::Backend;
 use flow_control::{Cost, Time};
 use les_engine::{
-    Action, Asked, Decision, Engine, Fault, Greeting, Job, JobId, PeerId, Refusal, Spent,
+    Action, Asked, Decision, Engine, Fault, Greeting, Job, JobId, PeerId, Refusal, Spent, Trust,
 };
 use les_wire::{Request, RequestKind, Version};
 use parking_lot::Mutex;
@@ -168,9 +168,14 @@ impl Driver {
     }
 
     /// A seat for a connection.
-    pub(crate) fn connect(&self, address: IpAddr, inbox: Arc<Inbox>) -> Result<Seat, Refusal> {
+    pub(crate) fn connect(
+        &self,
+        address: IpAddr,
+        trust: Trust,
+        inbox: Arc<Inbox>,
+    ) -> Result<Seat, Refusal> {
         let peer = self.event(|inner, _| {
-            let peer = inner.engine.connected(address)?;
+            let peer = inner.engine.connected(address, trust)?;
             inner.connections.insert(peer, Connection { address, inbox });
             Ok(peer)
         })?;

@@ -360,6 +360,13 @@ impl Handle {
         self.shared.peers.disconnect(id, Reason::Requested) || was_named
     }
 
+    /// Marks a node as trusted from now on, connected or not, or takes that back: it is accepted
+    /// beyond the limits of light clients and full nodes. Nobody is disconnected for it. `false` if
+    /// too many are marked already.
+    pub fn set_trusted(&self, id: &NodeId, trusted: bool) -> bool {
+        self.shared.peers.set_trusted(id, trusted)
+    }
+
     /// How far the sync with the network is; `None` while there is none under way.
     pub fn sync_progress(&self) -> Option<SyncProgress> {
         *self.shared.eth.progress.lock()

@@ -43,8 +43,6 @@ pub(crate) struct Connected {
     pub(crate) inbound: bool,
     /// Whether an operator wants this connection (`--staticpeers`, `admin_addPeer`).
     pub(crate) is_static: bool,
-    /// Whether an operator marked it as trusted (`admin_addTrustedPeer`).
-    pub(crate) trusted: bool,
 }
 
 /// What a peer said in the handshake of one protocol.
@@ -65,6 +63,8 @@ pub(crate) struct ProtocolStatus {
 pub(crate) struct PeerRow {
     /// What was registered.
     pub(crate) peer: Connected,
+    /// Whether an operator marked it as trusted (`admin_addTrustedPeer`).
+    pub(crate) trusted: bool,
     /// One for each protocol whose handshake is done.
     pub(crate) protocols: Vec<ProtocolStatus>,
 }
@@ -74,7 +74,8 @@ struct Entry {
     connection: Arc<dyn Close>,
 }
 
-/// Nodes that an operator may mark as trusted: far more than one names by hand.
+/// Nodes that an operator may mark as trusted: far more than one names by hand. Connections beyond
+/// the limits of seats and slots are no more than these, one for each.
 const MAX_TRUSTED: usize = 1024;
 
 /// Peers by node id. Bounded by the seats that connections need before they register.
@@ -94,16 +95,17 @@ impl PeerTable {
     /// Adds a peer until the registration is dropped. `None` if this node is connected already.
     pub(crate) fn register(
         self: &Arc<Self>,
-        mut peer: Connected,
+        peer: Connected,
         connection: Arc<dyn Close>,
     ) -> Option<Registration> {
         let id = peer.id;
-        peer.trusted |= self.trusted.lock().contains(&id);
+        let trusted = self.is_trusted(&id);
         let mut peers = self.peers.lock();
         if peers.contains_key(&id) {
             return None;
         }
-        peers.insert(id, Entry { row: PeerRow { peer, protocols: Vec::new() }, connection });
+        let row = PeerRow { peer, trusted, protocols: Vec::new() };
+        peers.insert(id, Entry { row, connection });
         drop(peers);
         Some(Registration { table: Arc::clone(self), id })
     }
@@ -143,9 +145,14 @@ impl PeerTable {
         }
         drop(marked);
         if let Some(entry) = self.peers.lock().get_mut(id) {
-            entry.row.peer.trusted = trusted;
+            entry.row.trusted = trusted;
         }
         true
+    }
+
+    /// Whether an operator marked this node as trusted.
+    pub(crate) fn is_trusted(&self, id: &NodeId) -> bool {
+        self.trusted.lock().contains(id)
     }
 }
 
@@ -188,7 +195,6 @@ mod tests {
             local: address,
             inbound: true,
             is_static: false,
-            trusted: false,
         }
     }
 
@@ -233,7 +239,7 @@ mod tests {
         let other = peer(2);
         assert!(table.set_trusted(&held.id, true) && table.set_trusted(&other.id, true));
         let _later = table.register(other, Arc::<Inbox>::default()).unwrap();
-        assert!(table.peers().iter().all(|row| row.peer.trusted), "before and after it connects");
+        assert!(table.peers().iter().all(|row| row.trusted), "before and after it connects");
         let rows = table.peers();
         let row = rows.iter().find(|row| row.peer.id == held.id).unwrap();
         assert_eq!(row.protocols, [status("eth", 1), status("les", 2)]);

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use les_engine::{Fault, Greeting, Role};
+use les_engine::{Fault, Greeting, Role, Trust};
 use les_wire::{MessageKind, Status, Version};
 use rlpx::{Event, NodeId, Payload, Reason, Session, Workspace};
 use service_model::Tier;
@@ -278,12 +278,13 @@ async fn welcome(
         local: stream.local_addr()?,
         inbound: true,
         is_static: false,
-        trusted: false,
     };
     let workspace = Workspace::new();
     let mut hall = Hall { stream, session, capability, version, received: rest, workspace };
     let inbox = Arc::new(Inbox::default());
-    let seat = match shared.driver.connect(address.ip(), Arc::clone(&inbox)) {
+    let is_trusted = shared.peers.is_trusted(&peer.id);
+    let trust = if is_trusted { Trust::Trusted } else { Trust::Stranger };
+    let seat = match shared.driver.connect(address.ip(), trust, Arc::clone(&inbox)) {
         Ok(seat) => seat,
         Err(refusal) => return Err(hall.refuse(Refused::Seat(refusal)).await),
     };

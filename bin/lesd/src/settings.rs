@@ -90,7 +90,8 @@ pub struct Settings {
     )]
     pub archive: Option<bool>,
 
-    /// Most light clients at a time [default: 1000]
+    /// Most light clients at a time; those of admin_addTrustedPeer come in beyond it
+    /// [default: 1000]
     #[arg(long = "light.maxpeers", value_name = "N", env = "LESD_LIGHT_MAXPEERS")]
     #[serde(rename = "light.maxpeers")]
     pub light_max_peers: Option<usize>,
@@ -111,7 +112,8 @@ pub struct Settings {
     #[arg(long, value_name = "ENODE", env = "LESD_STATICPEERS", value_delimiter = ',')]
     pub staticpeers: Option<Vec<String>>,
 
-    /// Most full nodes at a time; light clients have places of their own [default: 16]
+    /// Most full nodes at a time; light clients have places of their own, and those of
+    /// admin_addTrustedPeer come in beyond it [default: 16]
     #[arg(long = "eth.maxpeers", value_name = "N", env = "LESD_ETH_MAXPEERS")]
     #[serde(rename = "eth.maxpeers")]
     pub eth_max_peers: Option<usize>,

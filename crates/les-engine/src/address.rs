@@ -31,6 +31,16 @@ impl Refusal {
     }
 }
 
+/// Whether the limits of seats hold for a peer.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Trust {
+    /// They do.
+    #[default]
+    Stranger,
+    /// They do not: the operator vouches for it by name, and bounds how many such names there are.
+    Trusted,
+}
+
 /// An address as far as it identifies who is behind it: all of IPv4, a /64 of IPv6, which is what
 /// one customer of a provider holds. An IPv4 address in IPv6 form is the IPv4 address.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -65,26 +75,34 @@ pub(crate) struct Seat(Option<Prefix>);
 
 #[derive(Debug)]
 pub(crate) struct Seats {
-    free: u32,
+    /// Taken, those of trusted peers among them.
+    all: u32,
+    most: u32,
     per_prefix: u32,
     loopback_unlimited: bool,
-    /// Seats taken by each prefix, one at least. Never more entries than seats.
+    /// Seats taken by strangers of each prefix, one at least. Never more entries than seats.
     taken: BTreeMap<Prefix, u32>,
 }
 
 impl Seats {
     pub(crate) const fn new(config: &Config) -> Self {
         Self {
-            free: config.connections,
+            all: 0,
+            most: config.connections,
             per_prefix: config.connections_per_prefix,
             loopback_unlimited: config.loopback_unlimited,
             taken: BTreeMap::new(),
         }
     }
 
-    pub(crate) fn take(&mut self, address: IpAddr) -> Result<Seat, Refusal> {
-        let free = self.free.checked_sub(1).ok_or(Refusal::Full)?;
-        let unlimited = self.loopback_unlimited && address.to_canonical().is_loopback();
+    /// A trusted peer gets a seat beyond the limits if they are reached, as in go-ethereum.
+    pub(crate) fn take(&mut self, address: IpAddr, trust: Trust) -> Result<Seat, Refusal> {
+        let is_trusted = trust == Trust::Trusted;
+        if self.all >= self.most && !is_trusted {
+            return Err(Refusal::Full);
+        }
+        let unlimited =
+            is_trusted || (self.loopback_unlimited && address.to_canonical().is_loopback());
         let prefix = (!unlimited).then(|| Prefix::of(address));
         if let Some(prefix) = prefix {
             let taken = self.taken.get(&prefix).copied().unwrap_or_default();
@@ -93,12 +111,12 @@ impl Seats {
             }
             self.taken.insert(prefix, taken.saturating_add(1));
         }
-        self.free = free;
+        self.all = self.all.saturating_add(1);
         Ok(Seat(prefix))
     }
 
     pub(crate) fn give_back(&mut self, seat: Seat) {
-        self.free = self.free.saturating_add(1);
+        self.all = self.all.saturating_sub(1);
         let Seat(Some(prefix)) = seat else { return };
         let rest = self.taken.remove(&prefix).unwrap_or_default().saturating_sub(1);
         if rest > 0 {
@@ -109,7 +127,7 @@ impl Seats {
 
 #[cfg(test)]
 mod tests {
-    use super::{Prefix, Refusal, Seats};
+    use super::{Prefix, Refusal, Seats, Trust};
     use crate::config::Config;
 
     fn seats(connections: u32, per_prefix: u32, loopback_unlimited: bool) -> Seats {
@@ -118,12 +136,19 @@ mod tests {
         Seats::new(&Config { connections, loopback_unlimited, ..per_prefix })
     }
 
-    /// Takes a seat for each address; the first refusal must be that of the last one.
+    /// Takes a seat for each address, a trusted one after `!`; the first refusal must be that of
+    /// the last one.
     #[track_caller]
     fn check(mut seats: Seats, addresses: &str, last: Result<(), Refusal>) {
         let taken: Vec<_> = addresses
             .split(' ')
-            .map(|address| seats.take(address.parse().expect(address)).map(drop_mark))
+            .map(|word| {
+                let (trust, address) = match word.strip_prefix('!') {
+                    Some(address) => (Trust::Trusted, address),
+                    None => (Trust::Stranger, word),
+                };
+                seats.take(address.parse().expect(word), trust).map(drop_mark)
+            })
             .collect();
         let (end, start) = taken.split_last().expect("an address");
         assert!(start.iter().all(Result::is_ok), "{addresses}: {taken:?}");
@@ -149,12 +174,36 @@ mod tests {
     }
 
     #[test]
+    fn a_trusted_peer_has_a_seat_whatever_the_limits() {
+        check(seats(1, 1, true), "10.0.0.1 !10.0.0.1 !10.0.0.2", Ok(()));
+        check(seats(2, 1, true), "!10.0.0.1 10.0.0.1 !10.0.0.1", Ok(()));
+        check(seats(9, 1, true), "!10.0.0.1 10.0.0.1 10.0.0.1", Err(Refusal::PrefixFull));
+        // It counts: strangers get what it leaves.
+        check(seats(2, 9, true), "!10.0.0.1 !10.0.0.2 10.0.0.3", Err(Refusal::Full));
+        check(seats(0, 0, true), "!10.0.0.1 !10.0.0.2 10.0.0.3", Err(Refusal::Full));
+    }
+
+    #[test]
+    fn seats_beyond_the_limit_are_given_back_before_strangers_get_one() {
+        let mut seats = seats(1, 1, true);
+        let address = "10.0.0.1".parse().expect("an address");
+        let trusted = [(); 2].map(|()| seats.take(address, Trust::Trusted).expect("a seat"));
+        for seat in trusted {
+            assert_eq!(seats.take(address, Trust::Stranger).map(drop_mark), Err(Refusal::Full));
+            seats.give_back(seat);
+        }
+        let seat = seats.take(address, Trust::Stranger).expect("a free seat");
+        seats.give_back(seat);
+        assert!(seats.taken.is_empty() && seats.all == 0);
+    }
+
+    #[test]
     fn a_seat_that_was_given_back_can_be_taken_again() {
         let mut seats = seats(1, 1, true);
         let address = "10.0.0.1".parse().expect("an address");
         for _ in 0..3 {
-            let seat = seats.take(address).expect("a free seat");
-            assert_eq!(seats.take(address).map(drop_mark), Err(Refusal::Full));
+            let seat = seats.take(address, Trust::Stranger).expect("a free seat");
+            assert_eq!(seats.take(address, Trust::Stranger).map(drop_mark), Err(Refusal::Full));
             seats.give_back(seat);
         }
         assert!(seats.taken.is_empty());

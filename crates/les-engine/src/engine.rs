@@ -7,7 +7,7 @@ use flow_control::{Capacity, ClientBuffer, Cost, Time};
 use les_wire::{CostList, RequestKind, Version};
 use service_model::{Rank, Tier};
 
-use crate::address::{Refusal, Seats};
+use crate::address::{Refusal, Seats, Trust};
 use crate::config::{Config, SERVER_PEERS};
 use crate::fault::{Fault, InvalidItems, Reason};
 use crate::forecast::Forecast;
@@ -145,16 +145,16 @@ impl Engine {
         }
     }
 
-    /// Takes a seat for a connection from this address.
+    /// Takes a seat for a connection from this address. A trusted peer gets one beyond the limits.
     ///
     /// # Errors
     ///
     /// [`Refusal`] if there is none. Otherwise [`Engine::disconnected`] gives it back.
-    pub fn connected(&mut self, address: IpAddr) -> Result<PeerId, Refusal> {
+    pub fn connected(&mut self, address: IpAddr, trust: Trust) -> Result<PeerId, Refusal> {
         if self.draining {
             return Err(Refusal::Draining);
         }
-        let seat = self.seats.take(address)?;
+        let seat = self.seats.take(address, trust)?;
         Ok(self.peers.insert(Peer { seat, standing: Standing::Greeting }))
     }
 

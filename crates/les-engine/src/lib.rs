@@ -45,7 +45,7 @@ mod sanctions;
 mod slots;
 mod tariff;
 
-pub use address::{Prefix, Refusal};
+pub use address::{Prefix, Refusal, Trust};
 pub use config::{Config, QueueLimits, SERVER_PEERS};
 pub use engine::{Action, Asked, Decision, Engine, Greeting, Settled, Spent};
 pub use fault::{Fault, INVALID_ITEMS, Reason, Sanction};

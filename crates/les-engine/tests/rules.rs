@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use flow_control::{Cost, Millis, Time};
 use les_engine::{
     Action, Asked, Config, Decision, Engine, FROZEN_MESSAGES, Fault, Greeting, INVALID_ITEMS, Job,
-    JobId, OPEN_JOBS, PeerId, QueueLimits, Reason, Refusal, Role, SERVER_PEERS, Spent,
+    JobId, OPEN_JOBS, PeerId, QueueLimits, Reason, Refusal, Role, SERVER_PEERS, Spent, Trust,
 };
 use les_wire::{RequestKind, Version};
 use service_model::Tier;
@@ -32,7 +32,7 @@ fn short_queue(items: usize) -> Engine {
 }
 
 fn join(engine: &mut Engine, version: Version, tier: Tier) -> PeerId {
-    let peer = engine.connected(local()).expect("a seat");
+    let peer = engine.connected(local(), Trust::Stranger).expect("a seat");
     engine.greeted(peer, Greeting { version, role: Role::Client, tier }, NOW).expect("a client");
     peer
 }
@@ -308,24 +308,24 @@ fn only_so_many_other_servers_are_kept_and_they_may_not_ask() {
     let greeting = Greeting { version: LES4, role: Role::Server, tier: Tier::Free };
     let mut servers = Vec::new();
     for _ in 0..SERVER_PEERS {
-        servers.push(engine.connected(local()).expect("a seat"));
+        servers.push(engine.connected(local(), Trust::Stranger).expect("a seat"));
         assert_eq!(engine.greeted(servers[servers.len() - 1], greeting, NOW), Ok(()));
     }
-    let late = engine.connected(local()).expect("a seat");
+    let late = engine.connected(local(), Trust::Stranger).expect("a seat");
     assert_eq!(engine.greeted(late, greeting, NOW), Err(Refusal::ServersFull));
     let (first, reason) = (servers[0], Reason::SubprotocolError);
     assert!(matches!(engine.requested(first, headers(1), NOW), Decision::Ignored));
     assert_eq!(actions(&mut engine), [Action::Disconnect { peer: first, reason }]);
     engine.disconnected(first);
     engine.disconnected(late);
-    let next = engine.connected(local()).expect("a seat");
+    let next = engine.connected(local(), Trust::Stranger).expect("a seat");
     assert_eq!(engine.greeted(next, greeting, NOW), Ok(()));
 }
 
 #[test]
 fn a_request_before_status_ends_the_connection() {
     let mut engine = roomy();
-    let peer = engine.connected(local()).expect("a seat");
+    let peer = engine.connected(local(), Trust::Stranger).expect("a seat");
     assert!(matches!(engine.requested(peer, headers(1), NOW), Decision::Ignored));
     let reason = Reason::SubprotocolError;
     assert_eq!(actions(&mut engine), [Action::Disconnect { peer, reason }]);
@@ -336,17 +336,17 @@ fn prefixes_and_the_total_are_limited_until_somebody_leaves() {
     let limits = Config { connections: 3, connections_per_prefix: 2, ..Config::new(1, 1, 7) };
     let mut engine = Engine::new(limits);
     let [near, far] = [[10, 0, 0, 1], [10, 0, 0, 2]].map(IpAddr::from);
-    let first = engine.connected(near).expect("a seat");
-    engine.connected(near).expect("a seat");
-    assert_eq!(engine.connected(near), Err(Refusal::PrefixFull));
-    engine.connected(far).expect("a seat");
-    assert_eq!(engine.connected(far), Err(Refusal::Full));
+    let first = engine.connected(near, Trust::Stranger).expect("a seat");
+    engine.connected(near, Trust::Stranger).expect("a seat");
+    assert_eq!(engine.connected(near, Trust::Stranger), Err(Refusal::PrefixFull));
+    engine.connected(far, Trust::Stranger).expect("a seat");
+    assert_eq!(engine.connected(far, Trust::Stranger), Err(Refusal::Full));
     engine.disconnected(first);
     engine.disconnected(first);
     assert_eq!(engine.connections(), 2);
-    let again = engine.connected(near).expect("the seat that was given back");
+    let again = engine.connected(near, Trust::Stranger).expect("the seat that was given back");
     assert_ne!(again, first, "an id is never used twice");
-    assert_eq!(engine.connected(far), Err(Refusal::Full));
+    assert_eq!(engine.connected(far, Trust::Stranger), Err(Refusal::Full));
 }
 
 #[test]
@@ -370,7 +370,7 @@ fn a_draining_server_serves_what_was_admitted_and_nothing_else() {
     let running = started(engine.requested(peer, headers(1), NOW));
     queued(engine.requested(peer, headers(1), NOW));
     engine.drain();
-    assert_eq!(engine.connected(local()), Err(Refusal::Draining));
+    assert_eq!(engine.connected(local(), Trust::Stranger), Err(Refusal::Draining));
     assert!(matches!(engine.requested(peer, headers(1), NOW), Decision::Ignored));
     let settled = engine.served(running, Spent::default(), NOW);
     assert!(settled.buffer_value.is_some());

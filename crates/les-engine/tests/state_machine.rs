@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use flow_control::{THAW_DIVISOR, THAW_PAUSE, Time};
 use les_engine::{
     Action, Asked, Config, Decision, Engine, Fault, Greeting, Job, JobId, Lane, OPEN_JOBS, PeerId,
-    QueueLimits, Refusal, Role, SERVER_PEERS, Spent, service,
+    QueueLimits, Refusal, Role, SERVER_PEERS, Spent, Trust, service,
 };
 use les_wire::{RequestKind, Version};
 use proptest::prelude::*;
@@ -192,7 +192,7 @@ impl World {
         } else {
             Ok(())
         };
-        let connected = self.engine.connected(address);
+        let connected = self.engine.connected(address, Trust::Stranger);
         assert_eq!(connected.map(|_| ()), expected, "{address}");
         if let Ok(id) = connected {
             assert!(self.peer(id).is_none(), "an id is used once");

@@ -12,7 +12,7 @@ use super::{
     hall::{Hall, Welcomed},
     line::{Line, Notice},
     open::Open,
-    slots::Slot,
+    slots::{Slot, Standing},
 };
 use crate::{
     handshake::Greeted,
@@ -124,10 +124,16 @@ async fn enter(
         local,
         inbound: permit.is_some(),
         is_static,
-        trusted: false,
     };
     let hall = Hall::new(stream, greeted);
-    let Some(slot) = shared.eth.slots.take(!is_static, dialer.len()) else {
+    let standing = if shared.peers.is_trusted(&id) {
+        Standing::Trusted
+    } else if is_static {
+        Standing::Named
+    } else {
+        Standing::Stranger
+    };
+    let Some(slot) = shared.eth.slots.take(standing, dialer.len()) else {
         return Err(hall.refuse(NodeEnded::Refused(Reason::TooManyPeers)).await);
     };
     let registered = shared.peers.register(peer, Arc::clone(line) as Arc<_>);

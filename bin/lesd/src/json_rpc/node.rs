@@ -82,11 +82,11 @@ impl Node for OwnNode {
     }
 
     fn add_trusted_peer(&self, enode: &str) -> Result<bool, String> {
-        Ok(self.handle.peers().set_trusted(&parse(enode)?.id, true))
+        Ok(self.handle.set_trusted(&parse(enode)?.id, true))
     }
 
     fn remove_trusted_peer(&self, enode: &str) -> Result<bool, String> {
-        Ok(self.handle.peers().set_trusted(&parse(enode)?.id, false))
+        Ok(self.handle.set_trusted(&parse(enode)?.id, false))
     }
 
     fn data_directory(&self) -> String {
@@ -100,7 +100,7 @@ impl Node for OwnNode {
 }
 
 fn peer(row: PeerRow) -> PeerInfo {
-    let PeerRow { peer, protocols } = row;
+    let PeerRow { peer, trusted, protocols } = row;
     let enode = Enode {
         id: peer.id,
         host: Host::Ip(peer.remote.ip()),
@@ -121,7 +121,7 @@ fn peer(row: PeerRow) -> PeerInfo {
         local: peer.local,
         remote: peer.remote,
         inbound: peer.inbound,
-        trusted: peer.trusted,
+        trusted,
         is_static: peer.is_static,
         protocols: protocols.into_iter().map(status).collect(),
     }
