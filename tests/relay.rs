@@ -228,3 +228,22 @@ fn a_damaged_file_is_set_aside_and_the_server_starts_all_the_same() {
     assert_eq!(ask(&mut client, &[&transaction]), [state(TxState::Unknown)]);
     assert_eq!(send(&mut client, &[&transaction]), [state(TxState::Pending)]);
 }
+
+#[test]
+fn who_offers_less_than_the_price_limit_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut world = World::new(directory.path());
+    world.limits.min_tip = 3_000_000_000;
+    world.restart(|_| ());
+    let mut client = connect(&world.server);
+    let account = world.dev.accounts[0];
+    let of = |nonce, price| transfer(&account, nonce, price);
+    let underpriced = refused("transaction underpriced");
+    assert_eq!(send(&mut client, &[&of(0, 3 * GWEI - 1)]), std::slice::from_ref(&underpriced));
+    assert_eq!(send(&mut client, &[&of(0, 3 * GWEI)]), [state(TxState::Pending)]);
+    // What waits from before the limit was raised does not survive the restart.
+    world.limits.min_tip = 4_000_000_000;
+    world.restart(|_| ());
+    let mut client = connect(&world.server);
+    assert_eq!(ask(&mut client, &[&of(0, 3 * GWEI)]), [state(TxState::Unknown)]);
+}

@@ -78,6 +78,8 @@ pub struct Limits {
     pub peers: usize,
     /// Where transactions are kept over a restart.
     pub transactions: Option<PathBuf>,
+    /// The least that a transaction must offer the miner, wei per gas.
+    pub min_tip: u64,
     /// Full nodes.
     pub full_nodes: FullNodes,
 }
@@ -85,7 +87,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         let full_nodes = FullNodes { max_peers: 16, static_peers: Vec::new() };
-        Self { peers: 100, transactions: None, full_nodes }
+        Self { peers: 100, transactions: None, min_tip: 1, full_nodes }
     }
 }
 
@@ -160,7 +162,8 @@ impl Server {
         let runtime = Runtime::new().expect("a runtime");
         let network_id = spec.chain_id();
         let reader: Arc<dyn Backend> = Arc::<B>::clone(&backend);
-        let relay = TransactionRelay::open(reader, Arc::clone(&spec), limits.transactions.clone())
+        let file = limits.transactions.clone();
+        let relay = TransactionRelay::open(reader, Arc::clone(&spec), file, limits.min_tip)
             .expect("a readable chain");
         let mut node = runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");

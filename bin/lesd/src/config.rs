@@ -1,7 +1,7 @@
 //! Settings after they were checked. Nothing behind this sees raw ones.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 
 use rlpx::{Enode, InvalidEnode};
@@ -80,6 +80,8 @@ pub struct Config {
     pub static_peers: Vec<Enode>,
     /// Most full nodes.
     pub eth_max_peers: usize,
+    /// The least that a transaction must offer the miner, wei per gas.
+    pub min_tip: NonZeroU64,
     /// Where JSON-RPC is spoken.
     pub json_rpc: JsonRpcConfig,
     /// Where metrics and health checks are served.
@@ -103,6 +105,9 @@ pub enum ConfigError {
     /// More full nodes than are followed.
     #[error("eth.maxpeers must be at most {}", eth_sync::MAX_PEERS)]
     EthMaxPeers,
+    /// Free transactions have no end.
+    #[error("txpool.pricelimit must be at least 1 wei")]
+    PriceLimit,
     /// A full node that cannot be dialled.
     #[error("staticpeers: {0}")]
     StaticPeer(InvalidEnode),
@@ -179,6 +184,8 @@ impl TryFrom<Settings> for Config {
         }
         let urls = raw.staticpeers.iter().flatten();
         let static_peers = urls.map(|url| url.parse()).collect::<Result<_, _>>();
+        let min_tip = raw.txpool_price_limit.unwrap_or(tx_relay::DEFAULT_MIN_TIP);
+        let min_tip = NonZeroU64::new(min_tip).ok_or(ConfigError::PriceLimit)?;
         let cache_mib = raw.cache.unwrap_or(DEFAULT_CACHE_MIB);
         if cache_mib == 0 || cache_mib > 1 << 20 {
             return Err(ConfigError::Cache);
@@ -216,6 +223,7 @@ impl TryFrom<Settings> for Config {
             readers,
             static_peers: static_peers.map_err(ConfigError::StaticPeer)?,
             eth_max_peers,
+            min_tip,
             json_rpc,
             metrics: raw.metrics,
             cache_bytes: cache_mib.saturating_mul(1 << 20),
@@ -246,6 +254,8 @@ mod tests {
         check(Settings { readers: Some(257), ..raw() }, Err(ConfigError::Readers));
         check(Settings { eth_max_peers: Some(0), ..raw() }, Ok(30303));
         check(Settings { eth_max_peers: Some(257), ..raw() }, Err(ConfigError::EthMaxPeers));
+        check(Settings { txpool_price_limit: Some(0), ..raw() }, Err(ConfigError::PriceLimit));
+        check(Settings { txpool_price_limit: Some(1), ..raw() }, Ok(30303));
         let staticpeers = Some(vec!["enode://".to_owned()]);
         check(
             Settings { staticpeers, ..raw() },

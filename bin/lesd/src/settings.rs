@@ -118,6 +118,11 @@ pub struct Settings {
     #[serde(rename = "eth.maxpeers")]
     pub eth_max_peers: Option<usize>,
 
+    /// Least that a transaction must offer the miner to be relayed, wei per gas [default: 1]
+    #[arg(long = "txpool.pricelimit", value_name = "WEI", env = "LESD_TXPOOL_PRICELIMIT")]
+    #[serde(rename = "txpool.pricelimit")]
+    pub txpool_price_limit: Option<u64>,
+
     /// Unix socket of JSON-RPC, for `geth attach`; a bare name is one in the data directory
     /// [default: lesd.ipc]
     #[arg(long, value_name = "PATH", env = "LESD_IPCPATH")]
@@ -254,6 +259,7 @@ impl Settings {
             readers: self.readers.or(other.readers),
             staticpeers: self.staticpeers.or(other.staticpeers),
             eth_max_peers: self.eth_max_peers.or(other.eth_max_peers),
+            txpool_price_limit: self.txpool_price_limit.or(other.txpool_price_limit),
             ipcpath: self.ipcpath.or(other.ipcpath),
             ipcdisable: self.ipcdisable.or(other.ipcdisable),
             http: self.http.or(other.http),

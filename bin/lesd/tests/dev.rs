@@ -265,7 +265,7 @@ fn what_the_relay_takes_is_mined_once_and_in_the_order_of_nonces() {
     let directory = tempfile::tempdir().unwrap();
     let dev = open(directory.path(), None);
     let backend: Arc<dyn Backend> = dev.chain.store.clone();
-    let relay = TransactionRelay::open(backend, Arc::clone(&dev.chain.spec), None).unwrap();
+    let relay = TransactionRelay::open(backend, Arc::clone(&dev.chain.spec), None, 1).unwrap();
     let follows = relay.clone();
     let listener: HeadListener = Box::new(move |_| follows.on_head().unwrap());
     let sealing = Sealing::start(&dev, 0, Arc::new(relay.clone()), Some(listener));

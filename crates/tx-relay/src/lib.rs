@@ -21,7 +21,7 @@ mod transaction;
 
 pub use follow::{ChainView, Followed};
 pub use refusal::Refusal;
-pub use rules::{MAX_TRANSACTION_BYTES, Rules};
+pub use rules::{DEFAULT_MIN_TIP, MAX_TRANSACTION_BYTES, Rules};
 pub use saved::{DamagedError, MAX_SAVED_BYTES, Saved, decode_saved, encode_saved};
 pub use sender::{MAX_SENDER_TRANSACTIONS, PRICE_BUMP_PERCENT};
 pub use set::{EXPIRY, Offer, Position, REOFFER, RelaySet, Standing};

@@ -8,6 +8,10 @@ use crate::{Refusal, RelayTransaction};
 /// The longest transaction that is relayed, in bytes (go-ethereum, `txMaxSize`).
 pub const MAX_TRANSACTION_BYTES: usize = 128 * 1024;
 
+/// The least that a transaction must offer the miner unless the operator says otherwise, wei per
+/// gas (go-ethereum, `PriceLimit`).
+pub const DEFAULT_MIN_TIP: u64 = 1;
+
 /// Creation code of the longest contract (EIP-3860).
 const MAX_INIT_CODE_BYTES: usize = 2 * 24_576;
 /// Most gas of a transaction (EIP-7825).
@@ -41,7 +45,7 @@ pub struct Rules {
     /// Gas limit of the head.
     pub gas_limit: u64,
     /// The least that a transaction must offer the miner, wei per gas.
-    pub min_tip: u128,
+    pub min_tip: u64,
 }
 
 impl Rules {
@@ -76,7 +80,7 @@ impl Rules {
         if transaction.tip_cap() > transaction.fee_cap() {
             return Err(Refusal::TipAboveFeeCap);
         }
-        if transaction.tip_cap() < self.min_tip {
+        if transaction.tip_cap() < u128::from(self.min_tip) {
             return Err(Refusal::Underpriced);
         }
         Ok(())

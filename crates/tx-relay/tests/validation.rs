@@ -145,7 +145,7 @@ fn the_miner_is_offered_something_and_no_more_than_all() {
     check(RULES, signed(dynamic(3, GWEI, GWEI), sender(1)), Ok(Position::Pending));
     check(RULES, signed(dynamic(3, GWEI, 0), sender(1)), Err(Refusal::Underpriced));
     check(RULES, priced(3, 0, 21_000, vec![]), Err(Refusal::Underpriced));
-    let dear = Rules { min_tip: GWEI, ..RULES };
+    let dear = Rules { min_tip: 1_000_000_000, ..RULES };
     check(dear, priced(3, GWEI, 21_000, vec![]), Ok(Position::Pending));
     check(dear, priced(3, GWEI - 1, 21_000, vec![]), Err(Refusal::Underpriced));
 }

@@ -159,7 +159,8 @@ async fn serve(config: &Config, directory: &Path, opened: &Opened) -> Result<(),
         Opened::Own(_) | Opened::Dev(..) => Some(directory.join(data_directory::TRANSACTIONS)),
     };
     let backend: Arc<dyn Backend> = chain.store.clone();
-    let relay = TransactionRelay::open(backend, Arc::clone(&chain.spec), file)?;
+    let relay =
+        TransactionRelay::open(backend, Arc::clone(&chain.spec), file, config.min_tip.get())?;
     let mut static_peers = config.static_peers.clone();
     if config.data_directory.is_some() {
         static_peers.extend(read_static_nodes(&directory.join(data_directory::STATIC_NODES))?);

@@ -34,8 +34,6 @@ use tx_relay::{
 
 use crate::{clock::unix_seconds, dev::Transactions};
 
-/// The least that a transaction must offer the miner, wei per gas (go-ethereum, `PriceLimit`).
-const MIN_TIP: u128 = 1;
 /// A crash loses no more than this: clients send theirs again at every head anyway.
 const SAVE_INTERVAL: Duration = Duration::from_secs(30);
 /// What who sends a waiting transaction once more is told, where that is an error: not in LES.
@@ -87,6 +85,7 @@ struct Inner {
     spec: Arc<ChainSpec>,
     offers: watch::Sender<u64>,
     file: Option<PathBuf>,
+    min_tip: u64,
     /// The state of the set that was written last, as [`RelaySet::changes`] counts.
     written: AtomicU64,
 }
@@ -105,7 +104,8 @@ impl std::fmt::Debug for TransactionRelay {
 
 impl TransactionRelay {
     /// A relay over this chain. What `file` holds is taken up again; if that is damaged, it is set
-    /// aside, named in the log, and the relay starts empty. Without a file nothing is kept.
+    /// aside, named in the log, and the relay starts empty. Without a file nothing is kept. Who
+    /// offers the miner less than `min_tip`, wei per gas, is refused.
     ///
     /// # Errors
     /// If the chain cannot be read.
@@ -113,6 +113,7 @@ impl TransactionRelay {
         backend: Arc<dyn Backend>,
         spec: Arc<ChainSpec>,
         file: Option<PathBuf>,
+        min_tip: u64,
     ) -> Result<Self, BackendError> {
         let saved = file.as_deref().map(file::read).unwrap_or_default();
         let inner = Inner {
@@ -121,6 +122,7 @@ impl TransactionRelay {
             spec,
             offers: watch::Sender::new(0),
             file,
+            min_tip,
             written: AtomicU64::new(0),
         };
         let relay = Self { inner: Arc::new(inner) };
@@ -214,7 +216,7 @@ impl TransactionRelay {
             timestamp: header.timestamp,
             merged: self.inner.spec.merged_after(head.total_difficulty),
         });
-        Ok(Rules { fork, gas_limit: header.gas_limit, min_tip: MIN_TIP })
+        Ok(Rules { fork, gas_limit: header.gas_limit, min_tip: self.inner.min_tip })
     }
 
     /// What is known of a transaction that the caller's snapshot of the chain does not have.
