@@ -20,6 +20,7 @@ use les_tests::{
 use les_wire::{AnnounceType, Reply, ReplyData, ReplyKind, TxState, Version};
 use lesd::{
     ChainWriter, WriterThread,
+    data_directory::init_from,
     dev::{self, BlockMaker, DevAccount, DevChain, DevConfig, Period},
 };
 use secp256k1::{Message, SecretKey, ecdsa::RecoverableSignature};
@@ -246,4 +247,30 @@ fn who_offers_less_than_the_price_limit_is_refused() {
     world.restart(|_| ());
     let mut client = connect(&world.server);
     assert_eq!(ask(&mut client, &[&of(0, 3 * GWEI)]), [state(TxState::Unknown)]);
+}
+
+#[test]
+fn a_delegated_account_has_one_transaction_on_its_way() {
+    let directory = tempfile::tempdir().unwrap();
+    let account = World::new(directory.path()).dev.accounts[0];
+    // The delegation designator of EIP-7702.
+    let code = format!("0xef0100{}", "11".repeat(20));
+    let mut genesis: serde_json::Value =
+        serde_json::from_str(&dev::genesis_file(1).unwrap()).unwrap();
+    let address = format!("{:x}", account.address);
+    genesis["alloc"][&address]["code"] = code.into();
+    let chain_directory = tempfile::tempdir().unwrap();
+    let (path, named) = (chain_directory.path(), Path::new("delegated"));
+    let text = genesis.to_string();
+    let (chain, _) = init_from(path, text.as_bytes(), named, false, 64 << 20).unwrap();
+    let server = Server::serving(chain.store, chain.spec, Limits::default());
+    let mut client = connect(&server);
+    let of = |nonce, price| transfer(&account, nonce, price);
+    let mut check = |nonce, price, expected| {
+        assert_eq!(send(&mut client, &[&of(nonce, price)]), [expected], "{nonce}");
+    };
+    check(1, 2 * GWEI, refused("gapped-nonce tx from delegated accounts"));
+    check(0, 2 * GWEI, state(TxState::Pending));
+    check(1, 2 * GWEI, refused("in-flight transaction limit reached for delegated accounts"));
+    check(0, 3 * GWEI, state(TxState::Pending));
 }

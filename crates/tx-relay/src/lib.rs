@@ -39,4 +39,6 @@ pub struct AccountFacts {
     pub nonce: u64,
     /// Wei.
     pub balance: alloy_primitives::U256,
+    /// Whether it has code. An account that sends can only have a delegation (EIP-7702, EIP-3607).
+    pub has_code: bool,
 }

@@ -47,6 +47,12 @@ pub enum Refusal {
     /// The sender cannot pay for this one and those that wait (go-ethereum 1.12.0).
     #[error("transaction would cause overdraft")]
     Overdraft,
+    /// One of an account with a delegation waits, and this one would join it.
+    #[error("in-flight transaction limit reached for delegated accounts")]
+    DelegatedInFlight,
+    /// One of an account with a delegation that the next block could not take.
+    #[error("gapped-nonce tx from delegated accounts")]
+    DelegatedGap,
     /// Less gas than the transaction costs before it runs.
     #[error("intrinsic gas too low")]
     IntrinsicGas,

@@ -29,6 +29,7 @@ impl SenderQueue {
         if cost > self.facts.balance {
             return Err(Refusal::Overdraft);
         }
+        self.check_delegation(nonce)?;
         if let Some(old) = self.items.get(&nonce) {
             return if replaces(transaction, old) {
                 Ok(Some(nonce))
@@ -43,6 +44,21 @@ impl SenderQueue {
         match self.items.last_key_value() {
             Some((last, _)) if *last > nonce => Ok(Some(*last)),
             _ => Err(Refusal::SenderFull),
+        }
+    }
+
+    /// Whoever runs the code of an account can empty it, and so make everything that waits of it
+    /// worthless at once: only its next transaction is taken, or a replacement (EIP-7702,
+    /// "Transaction Propagation"; go-ethereum 1.15.11, `checkDelegationLimit`).
+    fn check_delegation(&self, nonce: u64) -> Result<(), Refusal> {
+        if !self.facts.has_code || nonce == self.facts.nonce {
+            return Ok(());
+        }
+        match self.items.contains_key(&self.facts.nonce) {
+            // Several may wait from before the delegation.
+            true if self.items.contains_key(&nonce) => Ok(()),
+            true => Err(Refusal::DelegatedInFlight),
+            false => Err(Refusal::DelegatedGap),
         }
     }
 }

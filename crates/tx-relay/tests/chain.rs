@@ -74,7 +74,9 @@ fn a_filled_gap_makes_those_behind_it_pending_and_a_new_one_queues_them() {
     // The second cannot be paid any more: what stands behind it must wait.
     let mut poorer = chain;
     let balance = U256::from(21_000 * GWEI);
-    poorer.accounts.insert(sender(1), AccountFacts { nonce: 0, balance });
+    poorer
+        .accounts
+        .insert(sender(1), AccountFacts { nonce: 0, balance, ..AccountFacts::default() });
     let dear = plain(1, 1, 2 * GWEI, 0);
     set.submit(Arc::clone(&dear), client(1), rich(0), &RULES, NOW).unwrap();
     assert_eq!(poorer.follow(&mut set), Followed { dropped: 1, ..Followed::default() });

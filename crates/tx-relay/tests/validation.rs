@@ -155,7 +155,7 @@ fn a_sender_pays_for_everything_that_waits() {
     let value = U256::from(1_000);
     let cost = U256::from(21_000 * GWEI) + value;
     let of = |nonce| signed(TxLegacy { nonce, value, ..legacy() }, sender(1));
-    let facts = |balance| AccountFacts { nonce: 0, balance };
+    let facts = |balance| AccountFacts { nonce: 0, balance, has_code: false };
     let mut set = RelaySet::default();
     let mut submit = |nonce, balance| set.submit(of(nonce), client(1), facts(balance), &RULES, NOW);
     assert_eq!(submit(0, cost - U256::from(1)), Err(Refusal::InsufficientFunds));
@@ -164,6 +164,26 @@ fn a_sender_pays_for_everything_that_waits() {
     assert_eq!(submit(5, two - U256::from(1)), Err(Refusal::Overdraft));
     assert_eq!(submit(5, two), Ok(Position::Queued), "what is queued counts, too");
     assert_eq!(submit(1, two), Err(Refusal::Overdraft));
+}
+
+#[test]
+fn an_account_with_a_delegation_has_one_transaction_on_its_way() {
+    let mut set = RelaySet::default();
+    let mut submit = |nonce, price, has_code| {
+        let facts = AccountFacts { has_code, ..rich(3) };
+        set.submit(plain(1, nonce, price, 0), client(1), facts, &RULES, NOW)
+    };
+    assert_eq!(submit(4, GWEI, true), Err(Refusal::DelegatedGap));
+    assert_eq!(submit(3, GWEI, true), Ok(Position::Pending));
+    assert_eq!(submit(4, GWEI, true), Err(Refusal::DelegatedInFlight));
+    assert_eq!(submit(9, GWEI, true), Err(Refusal::DelegatedInFlight));
+    assert_eq!(submit(3, GWEI + 1, true), Err(Refusal::ReplacementUnderpriced));
+    assert_eq!(submit(3, 2 * GWEI, true), Ok(Position::Pending));
+    // Two wait when the account becomes a delegated one: either can be replaced.
+    assert_eq!(submit(4, GWEI, false), Ok(Position::Pending));
+    assert_eq!(submit(4, 2 * GWEI, true), Ok(Position::Pending));
+    assert_eq!(submit(5, GWEI, true), Err(Refusal::DelegatedInFlight));
+    assert_eq!(set.counts(), (2, 0));
 }
 
 #[test]

@@ -17,7 +17,7 @@ use std::{
 };
 
 use alloy_consensus::Header;
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY};
 use alloy_rlp::Decodable as _;
 use chain_backend::{
     Backend, BackendError, ExecutionRules, Snapshot, Transaction, TransactionLookup,
@@ -398,6 +398,7 @@ fn account(snapshot: &dyn Snapshot, address: &Address) -> Result<AccountFacts, B
     Ok(account.map_or_else(AccountFacts::default, |account| AccountFacts {
         nonce: account.nonce,
         balance: account.balance,
+        has_code: account.code_hash != KECCAK256_EMPTY,
     }))
 }
 

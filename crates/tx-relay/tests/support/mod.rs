@@ -29,7 +29,7 @@ pub fn client(number: u128) -> Client {
 
 /// An account that can pay for everything in these tests.
 pub fn rich(nonce: u64) -> AccountFacts {
-    AccountFacts { nonce, balance: U256::from(10u64).pow(U256::from(24)) }
+    AccountFacts { nonce, balance: U256::from(10u64).pow(U256::from(24)), has_code: false }
 }
 
 pub fn legacy() -> TxLegacy {
