@@ -11,6 +11,7 @@ mod chain;
 mod eth;
 mod les;
 mod memory;
+mod relay;
 mod rlpx_targets;
 
 use std::{env, process, sync::OnceLock};
@@ -22,9 +23,15 @@ static CHOSEN: OnceLock<fn(&[u8])> = OnceLock::new();
 
 libfuzzer_sys::fuzz_target!(
     init: {
-        let targets =
-            [rlpx_targets::TARGETS, les::TARGETS, eth::TARGETS, chain::TARGETS, blocks::TARGETS]
-                .concat();
+        let targets = [
+            rlpx_targets::TARGETS,
+            les::TARGETS,
+            eth::TARGETS,
+            chain::TARGETS,
+            blocks::TARGETS,
+            relay::TARGETS,
+        ]
+        .concat();
         let Ok(name) = env::var("LES_FUZZ_TARGET") else {
             targets.iter().for_each(|(name, _)| println!("{name}"));
             process::exit(0);

@@ -13,6 +13,8 @@ pub type Transaction = EthereumTxEnvelope<TxEip4844>;
 const BLOB: u8 = 3;
 /// The newest type (EIP-7702).
 const SET_CODE: u8 = 4;
+/// Fields of the longest type: [`SET_CODE`].
+const MOST_FIELDS: usize = 13;
 /// Types up to this are `type ‖ payload`; above begins RLP (EIP-2718).
 const LAST_TYPE: u8 = 0x7f;
 
@@ -71,11 +73,15 @@ fn why(canonical: &[u8], error: &str) -> Refusal {
     if fields.iter().rev().take(3).all(is_number) { Refusal::InvalidSender } else { malformed }
 }
 
-/// The fields of an RLP list; a list among them counts as an empty one.
+/// The fields of an RLP list, if a transaction could have so many; a list among them counts as an
+/// empty one.
 fn string_fields(mut list: &[u8]) -> Option<Vec<&[u8]>> {
     let mut payload = alloy_rlp::Header::decode_bytes(&mut list, true).ok()?;
     let mut fields = Vec::new();
     while !payload.is_empty() {
+        if fields.len() == MOST_FIELDS {
+            return None;
+        }
         let header = alloy_rlp::Header::decode(&mut payload).ok()?;
         let content = payload.get(..header.payload_length)?;
         payload = payload.get(header.payload_length..)?;
