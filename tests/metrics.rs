@@ -118,7 +118,7 @@ impl Figures {
                 helped = name.to_owned();
             } else if let Some(rest) = line.strip_prefix("# TYPE ") {
                 let (name, kind) = rest.split_once(' ').unwrap();
-                assert!(["counter", "gauge", "histogram"].contains(&kind), "{line}");
+                assert!(["counter", "gauge", "histogram", "summary"].contains(&kind), "{line}");
                 assert_eq!(name, helped, "help stands before the type");
                 let before = figures.families.insert(name.to_owned(), kind.to_owned());
                 assert_eq!(before, None, "a family stands together: {line}");
@@ -127,10 +127,12 @@ impl Figures {
                 let (series, value) = line.rsplit_once(' ').unwrap();
                 let name = series.split('{').next().unwrap();
                 check_labels(&series[name.len()..]);
-                let is_histogram = figures.families[&family] == "histogram";
                 let suffix = name.strip_prefix(family.as_str()).expect(line);
-                let allowed: &[&str] =
-                    if is_histogram { &["_bucket", "_sum", "_count"] } else { &[""] };
+                let allowed: &[&str] = match figures.families[&family].as_str() {
+                    "histogram" => &["_bucket", "_sum", "_count"],
+                    "summary" => &["", "_sum", "_count"],
+                    _ => &[""],
+                };
                 assert!(is_name(name) && allowed.contains(&suffix), "{line}");
                 let value = value.parse().unwrap();
                 assert_eq!(figures.values.insert(series.to_owned(), value), None, "{line}");
@@ -159,7 +161,7 @@ fn check_labels(text: &str) {
         assert!(names.insert(name), "{text}");
     }
     // A closed set of words: nothing in it that a peer brought along.
-    let known = ["request", "le", "reason", "state", "thread", "version"];
+    let known = ["request", "le", "quantile", "reason", "state", "thread", "version"];
     assert!(names.iter().all(|name| known.contains(name)), "{text}");
 }
 
@@ -215,6 +217,63 @@ fn counts_rise_by_exactly_what_a_client_asked() {
 }
 
 #[test]
+fn go_ethereums_times_are_those_of_the_histogram_in_nanoseconds() {
+    let server = Server::start(Limits { peers: 7, ..Limits::default() });
+    let endpoint = Endpoint::of(&server, None);
+    let serve = |series: &str| endpoint.figures().of(&format!("les_misc_serve_{series}"));
+    assert!(serve("header{quantile=\"0.5\"}").is_nan() && serve("header_count") == 0.0);
+    let mut client = Client::connect(&server.enode, Version::Les4);
+    (1..=5).for_each(|number| drop(client.ask(2, &headers_from(number, 150), 3)));
+    client.ask(0x14, &[0xc2, 1, 0xc0], 0x15);
+    let figures = endpoint.figures();
+    let seconds = figures.of("lesd_reply_seconds_sum{request=\"header\"}");
+    let nanos = figures.of("les_misc_serve_header_sum");
+    assert!((nanos - seconds * 1e9).abs() < 1.0, "{nanos} ns, {seconds} s");
+    let below = |quantile: &str| {
+        let bound = figures.of(&format!("les_misc_serve_header{{quantile=\"{quantile}\"}}"));
+        let bound = if bound.is_finite() { (bound / 1e9).to_string() } else { "+Inf".to_owned() };
+        let bucket = format!("lesd_reply_seconds_bucket{{request=\"header\",le=\"{bound}\"}}");
+        figures.of(&bucket)
+    };
+    assert!(below("0.5") >= 3.0 && below("0.99") == 5.0);
+    for (figure, expected) in [
+        ("les_misc_serve_header_count", 5.0),
+        ("les_misc_serve_txStatus_count", 1.0),
+        ("les_misc_serve_proof_count", 0.0),
+        ("les_server_req_servedTime_count", 5.0),
+        ("les_server_req_servedTime_sum", nanos),
+        ("les_server_req_avgServedTime", nanos),
+    ] {
+        assert_eq!(figures.of(figure), expected, "{figure}");
+    }
+}
+
+#[test]
+fn capacity_is_what_clients_are_told_times_their_number() {
+    let server = Server::start(Limits { peers: 3, ..Limits::default() });
+    let endpoint = Endpoint::of(&server, None);
+    let told = Client::dial(&server.enode, Version::Les4).read_status().flow_control.unwrap();
+    let per_client = f64::from(u32::try_from(told.recharge_per_ms).unwrap());
+    endpoint.wait_for("les_server_totalConnected", 0.0);
+    let mut clients = [(); 2].map(|()| Client::connect(&server.enode, Version::Les4));
+    clients.iter_mut().for_each(|client| drop(client.ask(2, &headers_from(1, 1), 3)));
+    let figures = endpoint.figures();
+    for (figure, expected) in [
+        ("les_server_totalCapacity", 3.0 * per_client),
+        ("les_server_totalConnected", 2.0 * per_client),
+        ("vflux_server_active_capacity", 2.0 * per_client),
+        ("vflux_server_active_count", 2.0),
+        ("les_server_clientEvent_connected", 2.0),
+        ("les_server_clientEvent_disconnected", 0.0),
+        ("les_server_clientEvent_rejected", 0.0),
+    ] {
+        assert_eq!(figures.of(figure), expected, "{figure}");
+    }
+    drop(clients);
+    endpoint.wait_for("les_server_clientEvent_disconnected", 2.0);
+}
+
+#[test]
 fn buckets_of_a_histogram_never_fall() {
     let server = Server::start(Limits::default());
     let endpoint = Endpoint::of(&server, None);
@@ -239,6 +298,7 @@ fn faults_and_failed_handshakes_are_counted_by_reason() {
     let mut second = Client::dial(&server.enode, Version::Les4);
     drop(second.receive());
     endpoint.wait_for("lesd_handshake_failures_total{reason=\"no_seat\"}", 1.0);
+    endpoint.wait_for("les_server_clientEvent_rejected", 1.0);
     // A message that only servers send.
     first.send(3, &[0xc0]);
     drop(first.receive());

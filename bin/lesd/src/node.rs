@@ -55,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) peers: Arc<PeerTable>,
     pub(crate) relay: TransactionRelay,
     pub(crate) eth: Eth,
+    /// Most light clients, without those that are trusted.
+    pub(crate) max_peers: usize,
     spec: Arc<ChainSpec>,
     log_limit: Mutex<LogLimit>,
 }
@@ -180,6 +182,7 @@ impl Node {
             spec: parts.spec,
             relay: parts.relay,
             eth: Eth::new(parts.full_nodes),
+            max_peers: parts.max_peers,
             log_limit: Mutex::new(LogLimit::default()),
         });
         let record = discovery.is_some().then(|| record.to_base64());

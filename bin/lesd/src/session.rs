@@ -54,7 +54,9 @@ pub(crate) async fn serve(
         None => return,
     };
     let Client { peer, seat, name, id, may_log, _registration } = client;
+    shared.driver.counters().connected();
     let ended = peer.run(&shared, shutdown).await;
+    shared.driver.counters().disconnected();
     drop(seat);
     if ended.is_fault() {
         if shared.may_log(address, "ended") {

@@ -23,7 +23,7 @@ pub(super) const BOUNDS: [(u64, &str); 13] = [
     (250_000_000, "0.25"),
     (1_000_000_000, "1"),
 ];
-const BUCKETS: usize = BOUNDS.len() + 1;
+pub(super) const BUCKETS: usize = BOUNDS.len() + 1;
 
 /// Of one kind of request.
 #[derive(Debug, Default)]
@@ -39,6 +39,13 @@ pub(super) struct OfKind {
     pub(super) own_thread_waits: AtomicU64,
     /// And those on reader threads.
     pub(super) reader_waits: AtomicU64,
+}
+
+impl OfKind {
+    /// Replies in the bucket with this index.
+    pub(super) fn bucket(&self, at: usize) -> u64 {
+        self.buckets.get(at).map_or(0, |count| count.load(Relaxed))
+    }
 }
 
 /// Why a connection did not become a served client.
@@ -76,6 +83,8 @@ impl HandshakeFailure {
 pub(crate) struct Counters {
     kinds: [OfKind; RequestKind::ALL.len()],
     handshake_failures: [AtomicU64; HandshakeFailure::ALL.len()],
+    pub(super) connected: AtomicU64,
+    pub(super) disconnected: AtomicU64,
     pub(super) stops: AtomicU64,
     pub(super) resumes: AtomicU64,
     pub(super) faults: AtomicU64,
@@ -120,6 +129,16 @@ impl Counters {
         };
     }
 
+    /// A light client was greeted.
+    pub(crate) fn connected(&self) {
+        self.connected.fetch_add(1, Relaxed);
+    }
+
+    /// One of these is gone.
+    pub(crate) fn disconnected(&self) {
+        self.disconnected.fetch_add(1, Relaxed);
+    }
+
     /// A client broke a rule.
     pub(crate) fn faulted(&self) {
         self.faults.fetch_add(1, Relaxed);
@@ -146,6 +165,12 @@ impl Counters {
             RequestKind::SendTx => send,
             RequestKind::TxStatus => status,
         }
+    }
+
+    /// Failures for this reason.
+    pub(super) fn failures_of(&self, failure: HandshakeFailure) -> u64 {
+        let all = HandshakeFailure::ALL.iter().zip(&self.handshake_failures);
+        all.filter(|((known, _), _)| *known == failure).map(|(_, count)| count.load(Relaxed)).sum()
     }
 
     /// Failures by reason.
@@ -205,6 +230,7 @@ mod tests {
         for (failure, label) in HandshakeFailure::ALL {
             counters.handshake_failed(failure);
             assert!(counters.failures().any(|(found, count)| found == label && count == 1));
+            assert_eq!(counters.failures_of(failure), 1);
         }
     }
 }

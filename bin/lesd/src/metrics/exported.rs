@@ -7,55 +7,23 @@ use les_wire::RequestKind;
 use super::{
     Observed,
     counters::{BOUNDS, Counters, OfKind, label, seconds},
-    readiness,
+    of_go_ethereum, readiness,
     text::{Kind, Page},
 };
 
 /// A figure that is counted by kind of request.
-type Field = fn(&OfKind) -> &AtomicU64;
+pub(super) type Field = fn(&OfKind) -> &AtomicU64;
 
 /// The page of figures as they are now.
 pub(super) fn text(observed: &Observed) -> String {
     let mut page = Page::default();
     let counters = observed.handle.shared().driver.counters();
-    of_go_ethereum(&mut page, observed, counters);
+    of_go_ethereum::write(&mut page, observed, counters);
     requests(&mut page, counters);
     reply_times(&mut page, counters);
     disk_waits(&mut page, counters);
     node(&mut page, observed, counters);
     page.into_text()
-}
-
-/// Under go-ethereum's names, for dashboards that exist.
-fn of_go_ethereum(page: &mut Page, observed: &Observed, counters: &Counters) {
-    let groups: [(&str, &str, Field); 4] = [
-        ("les_misc_in_packets", "Requests received", |of| &of.requests),
-        ("les_misc_in_traffic", "Bytes of requests received", |of| &of.request_bytes),
-        ("les_misc_out_packets", "Replies made", |of| &of.replies),
-        ("les_misc_out_traffic", "Bytes of replies made", |of| &of.reply_bytes),
-    ];
-    for (group, help, field) in groups {
-        let mut total = 0_u64;
-        for kind in RequestKind::ALL {
-            let value = field(counters.of(kind)).load(Relaxed);
-            total = total.saturating_add(value);
-            let help = format!("{help}, {}.", label(kind));
-            page.single(&format!("{group}_{}", label(kind)), Kind::Counter, &help, value);
-        }
-        page.single(&format!("{group}_total"), Kind::Counter, &format!("{help}, all."), total);
-    }
-    let stops = counters.stops.load(Relaxed);
-    let help = "Clients that were told to stop.";
-    page.single("les_server_clientEvent_freeze", Kind::Counter, help, stops);
-    let help = "Messages of clients that broke a rule.";
-    page.single("les_server_clientEvent_error", Kind::Counter, help, counters.faults.load(Relaxed));
-    let handle = &observed.handle;
-    let help = "Light clients that have a seat.";
-    page.single("les_connection_server", Kind::Gauge, help, handle.connections());
-    let head = handle.shared().driver.backend().snapshot().head().number;
-    page.single("chain_head_block", Kind::Gauge, "Number of the head.", head);
-    let help = "Peers of every kind.";
-    page.single("p2p_peers", Kind::Gauge, help, handle.peers().len());
 }
 
 fn requests(page: &mut Page, counters: &Counters) {

@@ -6,6 +6,7 @@
 
 mod counters;
 mod exported;
+mod of_go_ethereum;
 mod readiness;
 mod text;
 

@@ -8,6 +8,7 @@ pub(super) enum Kind {
     Counter,
     Gauge,
     Histogram,
+    Summary,
 }
 
 impl Kind {
@@ -16,6 +17,7 @@ impl Kind {
             Self::Counter => "counter",
             Self::Gauge => "gauge",
             Self::Histogram => "histogram",
+            Self::Summary => "summary",
         }
     }
 }
@@ -34,6 +36,11 @@ impl Page {
     /// A family with one figure.
     pub(super) fn single(&mut self, name: &str, kind: Kind, help: &str, value: impl Display) {
         self.family(name, kind, help);
+        self.plain(name, value);
+    }
+
+    /// A figure without a label.
+    pub(super) fn plain(&mut self, name: &str, value: impl Display) {
         self.line(format_args!("{name} {value}"));
     }
 
