@@ -250,8 +250,9 @@ impl Node {
             let shared = Arc::clone(&shared);
             let running = tasks.0.clone();
             let serving = serving.clone();
+            let entering = session::enter(stream, address, permit, Arc::clone(&shared));
             tokio::spawn(async move {
-                session::serve(stream, address, permit, shared, serving).await;
+                session::serve(entering, address, shared, serving).await;
                 drop(running);
             });
         });

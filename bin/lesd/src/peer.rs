@@ -108,9 +108,9 @@ impl Peer {
         id: PeerId,
         inbox: Arc<Inbox>,
         announcer: Announcer,
-    ) -> Box<Self> {
+    ) -> Self {
         let now = Instant::now();
-        Box::new(Self {
+        Self {
             stream,
             session,
             capability,
@@ -125,15 +125,11 @@ impl Peer {
             behind: false,
             heard: now,
             pinged: false,
-        })
+        }
     }
 
     /// Serves until the connection ends.
-    pub(crate) async fn run(
-        mut self: Box<Self>,
-        shared: &Shared,
-        shutdown: watch::Receiver<bool>,
-    ) -> Ended {
+    pub(crate) async fn run(&mut self, shared: &Shared, shutdown: watch::Receiver<bool>) -> Ended {
         let mut head = shared.head.subscribe();
         let ended = match self.serve(shared, &mut head, &shutdown).await {
             Ok(never) => match never {},

@@ -170,6 +170,8 @@ impl Registration {
         let Some(entry) = peers.get_mut(&self.id) else { return };
         let protocols = &mut entry.row.protocols;
         protocols.retain(|known| known.protocol != status.protocol);
+        // Nearly always the only one: a light client's row is as small as it can be.
+        protocols.reserve_exact(1);
         protocols.push(status);
     }
 }

@@ -189,7 +189,7 @@ impl Peer {
     }
 
     /// Tells the peer why, as far as it still listens.
-    pub(super) async fn farewell(mut self: Box<Self>, reason: Reason) {
+    pub(super) async fn farewell(&mut self, reason: Reason) {
         let mut last = self.outbox.take_bytes();
         if self.session.disconnect(reason, &mut last).is_ok() {
             let write = tokio::io::AsyncWriteExt::write_all(&mut self.stream, &last);
