@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Starts development chains (`lesd node --dev`) and types what they print: real light clients
-# (go-ethereum 1.10.26 and 1.12.0) connect, follow, send from their console and read the receipt; a
-# full node (1.10.26) imports every block. Last line: "N passed, 0 failed".
+# (go-ethereum 1.10.26 and 1.12.0) connect, follow, send from their console and read the receipt; the
+# same consoles attach to lesd.ipc; a full node (1.10.26) imports every block. Last line: "N passed,
+# 0 failed".
 #
 #   scripts/dev.sh [--only WORD]
 #

@@ -32,6 +32,8 @@ type devRun struct {
 	commands     []string
 	light        *process
 	ipc          *client
+	// The transaction of the console, and who received it.
+	sent, receiver string
 }
 
 func (s *session) devPhases() []phase {
@@ -64,6 +66,7 @@ func (d *devRun) run() error {
 	}
 	d.check(d.follow(), "the light client follows the head")
 	d.check(d.send(), "a transaction of the console is mined, and its receipt read there")
+	d.attach()
 	d.check(d.burst(), "%d transactions at once are mined", devBurst)
 	d.check(d.follow(), "the light client is on the head")
 	d.check(d.ask(), "lesctl is answered")
@@ -250,6 +253,7 @@ func (d *devRun) send() error {
 	if err != nil || !devHash.MatchString(hash) {
 		return fmt.Errorf("no hash of a transaction, but %s (%v)", hash, err)
 	}
+	d.sent, d.receiver = hash, to[1]
 	if err := d.mined(hash); err != nil {
 		return err
 	}
