@@ -8,11 +8,14 @@
     reason = "what goes wrong in a helper fails the test that called it"
 )]
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use chain_backend::{Block, ImportError};
 use les_tests::{client::bundled_blocks, server::Chain};
-use lesd::{ChainWriter, HeadListener, WriteError, WriterThread, data_directory};
+use lesd::{ChainWriter, HeadListener, WriteError, WriterFailure, WriterThread, data_directory};
 
 /// What listeners heard: who, old number, new number, and the store's head at that time.
 type Heard = Arc<Mutex<Vec<(char, u64, u64, u64)>>>;
@@ -84,4 +87,25 @@ fn a_writer_that_was_stopped_takes_no_more_blocks() {
     assert!(matches!(outcome, Err(WriteError::Stopped)));
     assert_eq!(chain.store.head().number, 0);
     assert!(heard.lock().unwrap().is_empty());
+}
+
+#[test]
+fn a_panic_on_the_writers_thread_is_told_to_whoever_runs_it() {
+    let chain = Chain::empty();
+    let (store, spec) = (Arc::clone(&chain.store), Arc::clone(&chain.spec));
+    let broken: HeadListener = Box::new(|head| assert_eq!(head.new.number, 1, "on purpose"));
+    let chain = data_directory::Chain { store, spec };
+    let (writer, thread) = ChainWriter::start(&chain, false, vec![broken]).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let failed = |patience| {
+        let failed = async { tokio::time::timeout(patience, thread.failed()).await.ok() };
+        runtime.block_on(failed)
+    };
+    writer.import_blocking(blocks(1, 1)).unwrap();
+    let mut wrong = blocks(2, 2);
+    wrong[0].header.gas_used += 1;
+    writer.import_blocking(wrong).unwrap_err();
+    assert_eq!(failed(Duration::ZERO), None, "a wrong block ends nothing");
+    assert!(matches!(writer.import_blocking(blocks(2, 2)), Err(WriteError::Stopped)));
+    assert_eq!(failed(Duration::from_secs(10)), Some(WriterFailure::Panicked));
 }

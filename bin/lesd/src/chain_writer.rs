@@ -14,8 +14,10 @@ use std::{
     time::Duration,
 };
 
-use chain_backend::{Block, Head, ImportedSegment, Importer, SealCaches, SegmentError};
-use tokio::sync::{mpsc, oneshot};
+use chain_backend::{
+    Block, Head, ImportError, ImportedSegment, Importer, Refusal, SealCaches, SegmentError,
+};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
 
 use crate::{
@@ -50,6 +52,32 @@ pub enum WriteError {
     /// A block was refused, or the store failed.
     #[error(transparent)]
     Segment(#[from] Box<SegmentError>),
+}
+
+/// Why nothing is written any more although nobody asked the writer to stop.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WriterFailure {
+    /// The store refuses every write until it is opened again; its words.
+    #[error("the chain cannot be written any more: {0}")]
+    Store(String),
+    /// A bug of ours.
+    #[error("the chain cannot be written any more: its writer panicked")]
+    Panicked,
+}
+
+impl WriterFailure {
+    /// What ends the writer, if this does: after any other error the next segment may be imported.
+    fn of(error: &WriteError) -> Option<Self> {
+        let WriteError::Segment(error) = error else { return None };
+        let error = if let ImportError::Refused(refused) = &error.error {
+            let Refusal::Backend(error) = &refused.reason else { return None };
+            error
+        } else {
+            let ImportError::Backend(error) = &error.error else { return None };
+            error
+        };
+        error.ends_writing().then(|| Self::Store(error.to_string()))
+    }
 }
 
 type Outcome = Result<ImportedSegment, WriteError>;
@@ -101,10 +129,13 @@ impl ChainWriter {
             imported: Arc::default(),
         };
         let imported = Arc::clone(&writer.imported);
+        let (failure, failed) = watch::channel(None);
         let thread = thread::Builder::new()
             .name("chain-writer".to_owned())
-            .spawn(move || writer.run(received))?;
-        let handle = WriterThread { commands: commands.clone(), stop, thread: Some(thread) };
+            .spawn(move || writer.run(received, &failure))?;
+        let commands_of_thread = commands.clone();
+        let handle =
+            WriterThread { commands: commands_of_thread, stop, failed, thread: Some(thread) };
         Ok((Self { commands, imported }, handle))
     }
 
@@ -147,7 +178,19 @@ impl ChainWriter {
 pub struct WriterThread {
     commands: mpsc::Sender<Command>,
     stop: Arc<AtomicBool>,
+    failed: watch::Receiver<Option<WriterFailure>>,
     thread: Option<JoinHandle<()>>,
+}
+
+impl WriterThread {
+    /// Done when nothing is written any more, with the reason. A server that went on would serve an
+    /// older and older head: it should end and be started again.
+    pub async fn failed(&self) -> WriterFailure {
+        let mut failed = self.failed.clone();
+        let failure = failed.wait_for(Option::is_some).await;
+        // A thread that has gone without a word has panicked.
+        failure.ok().and_then(|failure| failure.clone()).unwrap_or(WriterFailure::Panicked)
+    }
 }
 
 impl std::fmt::Debug for Command {
@@ -181,14 +224,23 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+    fn run(
+        mut self,
+        mut commands: mpsc::Receiver<Command>,
+        failed: &watch::Sender<Option<WriterFailure>>,
+    ) {
         while let Some(Command::Import { blocks, answer }) = commands.blocking_recv() {
             if self.stop.load(Ordering::Relaxed) {
                 return;
             }
             let outcome = self.import(blocks, commands.is_empty());
+            let failure = outcome.as_ref().err().and_then(WriterFailure::of);
             // Whoever asked may have gone away.
             let _gone = answer.send(outcome);
+            if failure.is_some() {
+                failed.send_replace(failure);
+                return;
+            }
         }
     }
 

@@ -41,7 +41,9 @@ pub mod settings;
 mod status;
 mod warmth;
 
-pub use chain_writer::{ChainWriter, HeadListener, NewHead, WriteError, WriterThread};
+pub use chain_writer::{
+    ChainWriter, HeadListener, NewHead, WriteError, WriterFailure, WriterThread,
+};
 pub use eth::{FullNodes, SyncProgress};
 pub use node::{Handle, Node, Parts, StartError};
 pub use relay::TransactionRelay;

@@ -15,6 +15,11 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
+use lesd::{
+    ChainWriter, data_directory,
+    dev::{self, BlockMaker, Period},
+};
+
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(name)
 }
@@ -278,4 +283,45 @@ fn a_development_chain_prints_its_accounts_and_writes_what_a_client_needs() {
         &["node", "--dev", "--dev.accounts", "3", "--port", "0", "--datadir", &data],
         &["with 2 accounts"],
     );
+}
+
+/// A Clique chain with so many accounts, in a directory with so many empty blocks.
+fn many_accounts(genesis: &Path, directory: &str, length: u64) {
+    let mut text: serde_json::Value = serde_json::from_str(&dev::genesis_file(1).unwrap()).unwrap();
+    for account in 1..=10_000 {
+        text["alloc"][format!("{account:040x}")] = serde_json::json!({ "balance": "1" });
+    }
+    fs::write(genesis, text.to_string()).unwrap();
+    let (chain, _) = data_directory::init(Path::new(directory), genesis, false, 64 << 20).unwrap();
+    let mut maker = BlockMaker::new(&chain).unwrap();
+    let (writer, _thread) = ChainWriter::start(&chain, false, Vec::new()).unwrap();
+    for number in 1..=length {
+        let parent = maker.parent().unwrap();
+        let block = maker.make(Period::new(5), &parent, 5 * number, Vec::new()).unwrap();
+        writer.import_blocking(vec![block.unwrap()]).unwrap();
+    }
+}
+
+#[test]
+fn a_node_whose_store_refuses_to_write_ends_with_one_error() {
+    let directory = Directory::new();
+    let (genesis, data) = (directory.path("genesis.json"), directory.path("data"));
+    let source = directory.path("source");
+    many_accounts(Path::new(&genesis), &source, 300);
+    succeeds(&["init", "--datadir", &data, &genesis]);
+    let (_source, enode) = start(&["node", "--datadir", &source, "--port", "0", "--nodiscover"]);
+    // At block 256 the store writes its key-value file, which has 2 MB of accounts already; no
+    // other file is so long. Without the signal the write fails. Blocks of a shell have 512 bytes.
+    let output = Command::new("sh")
+        .args(["-c", r#"trap "" XFSZ; ulimit -f 600; exec "$0" "$@""#, env!("CARGO_BIN_EXE_lesd")])
+        .args(["node", "--datadir", &data, "--port", "0", "--nodiscover"])
+        .args(["--staticpeers", &enode])
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    let own: Vec<_> = errors.lines().filter(|line| line.starts_with("lesd: ")).collect();
+    assert_eq!(own.len(), 1, "{errors}");
+    assert!(own[0].contains("kv.redb") && own[0].contains("start again: nothing"), "{errors}");
+    assert_eq!(succeeds(&["db", "verify", "--datadir", &data]), "no faults\n");
 }

@@ -67,3 +67,12 @@ pub enum BackendError {
     #[error("{0}")]
     KeyValue(String),
 }
+
+impl BackendError {
+    /// Whether the store refuses every write from now on, so that only a new start can help: the
+    /// key-value engine does so after a write that failed, and after damage.
+    #[must_use]
+    pub const fn ends_writing(&self) -> bool {
+        matches!(self, Self::KeyValue(_))
+    }
+}

@@ -8,6 +8,7 @@ use std::{
 };
 
 use chain_backend::Backend;
+use rlpx::Enode;
 use tokio::{
     net::{TcpListener, UdpSocket},
     signal::unix::{SignalKind, signal},
@@ -21,7 +22,8 @@ use super::{
     settings,
 };
 use crate::{
-    ChainWriter, FullNodes, Handle, HeadListener, Node, Parts, TransactionRelay,
+    ChainWriter, FullNodes, Handle, HeadListener, Node, Parts, TransactionRelay, WriterFailure,
+    WriterThread,
     args::NodeArgs,
     bundled,
     config::Config,
@@ -161,10 +163,7 @@ async fn serve(config: &Config, directory: &Path, opened: &Opened) -> Result<(),
     let backend: Arc<dyn Backend> = chain.store.clone();
     let relay =
         TransactionRelay::open(backend, Arc::clone(&chain.spec), file, config.min_tip.get())?;
-    let mut static_peers = config.static_peers.clone();
-    if config.data_directory.is_some() {
-        static_peers.extend(read_static_nodes(&directory.join(data_directory::STATIC_NODES))?);
-    }
+    let static_peers = static_peers(config, directory)?;
     let has_static_peers = !static_peers.is_empty();
     let mut node = Node::new(Parts {
         relay: relay.clone(),
@@ -197,14 +196,47 @@ async fn serve(config: &Config, directory: &Path, opened: &Opened) -> Result<(),
         }
         Opened::Bundled(_) | Opened::Own(_) => None,
     };
-    node.run(stop).await?;
+    let failure = run_until(node, stop, &writer_thread).await?;
     drop((sockets, metrics));
     drop(sealer);
     drop(writer_thread);
     drop(builder);
-    chain.store.flush()?;
+    let flushed = chain.store.flush();
+    if let Some(failure) = failure {
+        return Err(failure.into());
+    }
+    flushed?;
     info!("Stopped");
     Ok(())
+}
+
+/// Runs the node until it is told to stop, or nothing can be written any more.
+async fn run_until(
+    node: Node,
+    stop: impl Future<Output = ()>,
+    writer: &WriterThread,
+) -> Result<Option<WriterFailure>, Failure> {
+    let mut failure = None;
+    let ended = async {
+        tokio::select! {
+            () = stop => {}
+            error = writer.failed() => {
+                error!(%error, "Shutting down");
+                failure = Some(error);
+            }
+        }
+    };
+    node.run(ended).await?;
+    Ok(failure)
+}
+
+/// Full nodes of the settings and of the data directory.
+fn static_peers(config: &Config, directory: &Path) -> Result<Vec<Enode>, Failure> {
+    let mut peers = config.static_peers.clone();
+    if config.data_directory.is_some() {
+        peers.extend(read_static_nodes(&directory.join(data_directory::STATIC_NODES))?);
+    }
+    Ok(peers)
 }
 
 async fn discovery_socket(config: &Config, tcp: SocketAddr) -> Result<Option<UdpSocket>, Failure> {
