@@ -57,7 +57,7 @@ pub(crate) struct Shared {
     pub(crate) eth: Eth,
     /// Most light clients, without those that are trusted.
     pub(crate) max_peers: usize,
-    spec: Arc<ChainSpec>,
+    pub(crate) spec: Arc<ChainSpec>,
     log_limit: Mutex<LogLimit>,
 }
 

@@ -11,6 +11,8 @@ pub struct ChainHead {
     pub hash: B256,
     /// Sum of all difficulties up to it.
     pub total_difficulty: U256,
+    /// Whether it is a proof-of-stake block (EIP-3675): its network announces no blocks any more.
+    pub is_merged: bool,
 }
 
 /// The local chain as it is during one event: one snapshot of the store.

@@ -74,6 +74,9 @@ pub enum Fault {
         /// How far.
         seconds: u64,
     },
+    /// A block is announced though the chain is past proof of work (EIP-3675, "Network").
+    #[error("it announces blocks after the merge")]
+    AnnouncesAfterMerge,
     /// More hashes in one announcement than anybody needs.
     #[error("{0} block hashes in one announcement")]
     TooManyHashes(usize),

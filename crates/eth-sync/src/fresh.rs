@@ -89,6 +89,9 @@ impl EthSync {
         chain: &dyn LocalChain,
     ) -> Result<(), Fault> {
         let Some(peer) = self.peers.get_mut(&from) else { return Ok(()) };
+        if chain.head().is_merged {
+            return Err(Fault::AnnouncesAfterMerge);
+        }
         if blocks.len() > MAX_HASHES {
             return Err(Fault::TooManyHashes(blocks.len()));
         }
@@ -110,6 +113,9 @@ impl EthSync {
         chain: &dyn LocalChain,
     ) -> Result<(), Fault> {
         let Some(peer) = self.peers.get_mut(&from) else { return Ok(()) };
+        if chain.head().is_merged {
+            return Err(Fault::AnnouncesAfterMerge);
+        }
         let header = &block.header;
         check_time(header, now)?;
         if !block.body.fits(header) {

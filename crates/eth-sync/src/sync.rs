@@ -79,8 +79,10 @@ impl EthSync {
             }
             Event::Imported { segment, result } => self.imported(segment, result),
             Event::NewHead { head } => {
-                // While there is more to come, nobody needs to hear of it.
-                if self.session.as_ref().is_none_or(Session::is_exhausted) {
+                // While there is more to come, nobody needs to hear of it. After the merge nobody
+                // may: consensus clients tell each other.
+                let is_last = self.session.as_ref().is_none_or(Session::is_exhausted);
+                if is_last && !chain.head().is_merged {
                     self.spread(head);
                 }
             }

@@ -231,6 +231,20 @@ fn announced_blocks_must_exist() {
 }
 
 #[test]
+fn after_the_merge_no_block_may_be_announced() {
+    let expected = "it announces blocks after the merge";
+    check_said(expected, |scene, peer| {
+        scene.world.chain.is_merged = true;
+        new_block(scene, peer, Make::default(), 0, None)
+    });
+    check_said(expected, |scene, peer| {
+        scene.world.chain.is_merged = true;
+        let hash = scene.world.tree.extend(scene.main, Make::default());
+        Event::NewBlockHashes { peer, blocks: vec![BlockId { hash, number: 301 }] }
+    });
+}
+
+#[test]
 fn a_reply_to_no_request_is_a_fault() {
     let request = RequestId(77);
     check_said("not requested", |_, peer| Event::Headers { peer, request, headers: vec![] });

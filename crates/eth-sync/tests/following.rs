@@ -114,6 +114,18 @@ fn a_new_block_is_imported_and_told_on_but_not_back() {
 }
 
 #[test]
+fn a_head_after_the_merge_is_told_to_nobody() {
+    let (tree, genesis, tip) = chain_of(10, |_| Make::default());
+    let mut world = World::new(tree, genesis, 1);
+    world.chain.is_merged = true;
+    world.connect(Peer::new(tip, Manners::Honest));
+    world.connect(Peer::new(genesis, Manners::Honest));
+    world.run();
+    assert_eq!((world.chain.head().hash, world.dropped.len()), (tip, 0));
+    assert!(world.told.is_empty(), "{:?}", world.told);
+}
+
+#[test]
 fn a_burst_of_new_blocks_is_imported_in_order_without_a_session() {
     let (mut tree, genesis, tip) = chain_of(10, |_| Make::default());
     let last = tree.extend_by(tip, 20, |_| Make::default());

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use alloy_primitives::{B256, Bytes, U256};
-use chain_backend::{BackendError, Snapshot};
+use chain_backend::{BackendError, Head, Snapshot};
+use consensus::ChainSpec;
 use eth_sync::{
     Action, BlockId, ChainHead, EthSync, Event, FetchedBlock, LocalChain, Now, Origin, PeerId,
     SegmentId,
@@ -83,26 +84,26 @@ impl Follower {
             .map_or(IDLE, |due| Duration::from_nanos(due.0.saturating_sub(now.0)))
     }
 
-    fn new_head(&mut self, head: &chain_backend::Head) {
+    fn new_head(&mut self, head: &Head) {
         self.handle(Event::NewHead { head: BlockId { hash: head.hash, number: head.number } });
     }
 
     /// Tells the core, and does what it wants done.
     fn handle(&mut self, event: Event) {
         let now = Now { time: self.shared.driver.clock().now(), unix_seconds: unix_seconds() };
-        let local = Local(self.shared.driver.backend().snapshot());
+        let local = Local::new(self.shared.driver.backend().snapshot(), &self.shared.spec);
         self.core.handle(event, now, &local);
         while let Some(action) = self.core.poll_action() {
-            self.act(action, local.0.as_ref());
+            self.act(action, local.snapshot.as_ref());
         }
         let progress = self.core.progress().map(|progress| SyncProgress {
             start: progress.start,
-            current: local.0.head().number,
+            current: local.snapshot.head().number,
             highest: progress.highest,
         });
         let was = std::mem::replace(&mut *self.shared.eth.progress.lock(), progress);
         if was.is_some() != progress.is_some() {
-            debug!(?progress, head = local.0.head().number, "Synchronisation");
+            debug!(?progress, head = local.snapshot.head().number, "Synchronisation");
         }
     }
 
@@ -178,28 +179,51 @@ impl Follower {
 }
 
 /// The chain during one event.
-struct Local(Arc<dyn Snapshot>);
+struct Local {
+    snapshot: Arc<dyn Snapshot>,
+    /// Whether the head is a proof-of-stake block.
+    is_merged: bool,
+}
 
 impl Local {
-    fn read<T>(&self, read: Result<Option<T>, BackendError>) -> Option<T> {
-        read.unwrap_or_else(|error| {
-            error!(%error, "Cannot read the chain");
-            None
-        })
+    fn new(snapshot: Arc<dyn Snapshot>, spec: &ChainSpec) -> Self {
+        let is_merged = is_merged(snapshot.as_ref(), spec).unwrap_or_else(|error| {
+            error!(%error, "Cannot read the head");
+            false
+        });
+        Self { snapshot, is_merged }
     }
+}
+
+/// A block after the terminal one is told by adding nothing to its parent's total difficulty.
+fn is_merged(snapshot: &dyn Snapshot, spec: &ChainSpec) -> Result<bool, BackendError> {
+    let head = snapshot.head();
+    if !spec.merged_after(head.total_difficulty) {
+        return Ok(false);
+    }
+    let Some(parent) = snapshot.parent_hash(&head.hash)? else { return Ok(false) };
+    Ok(snapshot.total_difficulty(&parent)? == Some(head.total_difficulty))
+}
+
+/// What cannot be read is not there.
+fn read<T>(read: Result<Option<T>, BackendError>) -> Option<T> {
+    read.unwrap_or_else(|error| {
+        error!(%error, "Cannot read the chain");
+        None
+    })
 }
 
 impl LocalChain for Local {
     fn head(&self) -> ChainHead {
-        let head = self.0.head();
-        ChainHead { number: head.number, hash: head.hash, total_difficulty: head.total_difficulty }
+        let Head { number, hash, total_difficulty } = self.snapshot.head();
+        ChainHead { number, hash, total_difficulty, is_merged: self.is_merged }
     }
 
     fn canonical_hash(&self, number: u64) -> Option<B256> {
-        self.read(self.0.canonical_hash(number))
+        read(self.snapshot.canonical_hash(number))
     }
 
     fn total_difficulty(&self, hash: &B256) -> Option<U256> {
-        self.read(self.0.total_difficulty(hash))
+        read(self.snapshot.total_difficulty(hash))
     }
 }

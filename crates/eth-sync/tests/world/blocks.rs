@@ -145,6 +145,8 @@ pub(crate) fn encode_body(transactions: &[Vec<u8>]) -> Vec<u8> {
 #[derive(Debug)]
 pub(crate) struct Chain {
     pub(crate) stored: BTreeMap<B256, U256>,
+    /// Whether its head counts as a proof-of-stake block.
+    pub(crate) is_merged: bool,
     canonical: Vec<B256>,
 }
 
@@ -153,7 +155,8 @@ impl Chain {
     pub(crate) fn at(tree: &Tree, tip: B256) -> Self {
         let canonical = tree.chain(tip);
         let difficulty = |hash: &B256| (*hash, tree.block(hash).total_difficulty);
-        Self { stored: canonical.iter().map(difficulty).collect(), canonical }
+        let stored = canonical.iter().map(difficulty).collect();
+        Self { stored, is_merged: false, canonical }
     }
 
     /// Stores a block; says whether it may be stored.
@@ -176,7 +179,8 @@ impl LocalChain for Chain {
     fn head(&self) -> ChainHead {
         let hash = self.canonical[self.canonical.len() - 1];
         let number = self.canonical.len() as u64 - 1;
-        ChainHead { number, hash, total_difficulty: self.stored[&hash] }
+        let (total_difficulty, is_merged) = (self.stored[&hash], self.is_merged);
+        ChainHead { number, hash, total_difficulty, is_merged }
     }
 
     fn canonical_hash(&self, number: u64) -> Option<B256> {
