@@ -8,14 +8,14 @@
 
 use std::{num::NonZeroU32, path::Path, sync::Arc};
 
-use alloy_consensus::{Header, SignableTransaction as _, TxLegacy};
+use alloy_consensus::Header;
 use alloy_eips::Encodable2718 as _;
-use alloy_primitives::{Bytes, Signature, TxKind, U256};
 use alloy_rlp::Decodable as _;
 use chain_backend::{Backend as _, Transaction};
 use les_tests::{
     client::{Client, client_status},
     server::{Limits, Server},
+    transfer,
 };
 use les_wire::{AnnounceType, Reply, ReplyData, ReplyKind, TxState, Version};
 use lesd::{
@@ -23,26 +23,11 @@ use lesd::{
     data_directory::init_from,
     dev::{self, BlockMaker, DevAccount, DevChain, DevConfig, Period},
 };
-use secp256k1::{Message, SecretKey, ecdsa::RecoverableSignature};
 
 const GWEI: u128 = 1_000_000_000;
 
 fn transfer(from: &DevAccount, nonce: u64, gas_price: u128) -> Transaction {
-    let transaction = TxLegacy {
-        chain_id: Some(1337),
-        nonce,
-        gas_price,
-        gas_limit: 21_000,
-        to: TxKind::Call(from.address),
-        value: U256::from(1),
-        input: Bytes::new(),
-    };
-    let key = SecretKey::from_secret_bytes(from.key.0).unwrap();
-    let message = Message::from_digest(transaction.signature_hash().0);
-    let (id, bytes) =
-        RecoverableSignature::sign_ecdsa_recoverable(message, &key).serialize_compact();
-    let signature = Signature::from_bytes_and_parity(&bytes, id.to_u8() == 1);
-    transaction.into_signed(signature).into()
+    transfer::sign(from, transfer::transfer(from, nonce, gas_price))
 }
 
 /// A development chain whose blocks a test makes itself, and its server.

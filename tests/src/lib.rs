@@ -10,3 +10,4 @@
 pub mod client;
 pub mod eth_peer;
 pub mod server;
+pub mod transfer;

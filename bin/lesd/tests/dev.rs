@@ -15,8 +15,8 @@ use std::{
     time::Duration,
 };
 
-use alloy_consensus::{SignableTransaction as _, Transaction as _, TxLegacy};
-use alloy_primitives::{Bytes, Signature, TxKind, U256, b256};
+use alloy_consensus::{Transaction as _, TxLegacy};
+use alloy_primitives::{U256, b256};
 use chain_backend::{Backend, Block, Transaction};
 use lesd::{
     ChainWriter, HeadListener, TransactionRelay, WriterThread,
@@ -24,7 +24,6 @@ use lesd::{
     relay::{Origin, Outcome},
 };
 use parking_lot::Mutex;
-use secp256k1::{Message, SecretKey, ecdsa::RecoverableSignature};
 use tokio::sync::watch;
 
 const TRANSFER_GAS: u64 = 21_000;
@@ -48,21 +47,9 @@ struct Transfer {
 }
 
 fn transfer(from: &DevAccount, transfer: &Transfer) -> Transaction {
-    let transaction = TxLegacy {
-        chain_id: Some(1337),
-        nonce: transfer.nonce,
-        gas_price: 2_000_000_000,
-        gas_limit: transfer.gas,
-        to: TxKind::Call(from.address),
-        value: U256::from(transfer.ether) * U256::from(1_000_000_000_000_000_000_u64),
-        input: Bytes::new(),
-    };
-    let key = SecretKey::from_secret_bytes(from.key.0).unwrap();
-    let message = Message::from_digest(transaction.signature_hash().0);
-    let (id, bytes) =
-        RecoverableSignature::sign_ecdsa_recoverable(message, &key).serialize_compact();
-    let signature = Signature::from_bytes_and_parity(&bytes, id.to_u8() == 1);
-    transaction.into_signed(signature).into()
+    let value = U256::from(transfer.ether) * U256::from(1_000_000_000_000_000_000_u64);
+    let plain = les_tests::transfer::transfer(from, transfer.nonce, 2_000_000_000);
+    les_tests::transfer::sign(from, TxLegacy { value, gas_limit: transfer.gas, ..plain })
 }
 
 /// A chain whose blocks a test makes itself.
