@@ -266,7 +266,7 @@ fn a_trusted_peer_comes_in_beyond_the_limit_until_the_mark_is_taken_back() {
     let [node, client] = [(); 2].map(|()| NodeKey::random(&mut rand::rng()));
     let dial_node = || {
         let wire = Wire::dial(&server.enode, &node, &[eth_offer(Version::Eth68)]);
-        EthPeer { wire, version: Version::Eth68 }
+        EthPeer { wire, version: Version::Eth68, id: *node.id() }
     };
     let dial_client = || Client::dial_with(&server.enode, les_wire::Version::Les4, &client);
     let check_refused = || {

@@ -1,7 +1,10 @@
 //! A full node that sends whatever a test wants, over the real transport.
 
-use eth_wire::{CAPABILITY_NAME, Status, Version};
-use rlpx::{Enode, NodeKey, Offer};
+use alloy_primitives::B256;
+use eth_wire::{
+    CAPABILITY_NAME, HeaderQuery, Message, Query, RequestKind, Status, Version, splice_reply,
+};
+use rlpx::{Enode, NodeId, NodeKey, Offer};
 
 use crate::client::{Received, Wire, offer};
 
@@ -11,6 +14,8 @@ pub struct EthPeer {
     pub wire: Wire,
     /// The version that was agreed on.
     pub version: Version,
+    /// Whom the server takes it for.
+    pub id: NodeId,
 }
 
 /// `eth` in this version.
@@ -22,7 +27,8 @@ impl EthPeer {
     /// Connects with a fresh key and exchanges Hello, no more.
     pub fn dial(enode: &Enode, version: Version) -> Self {
         let key = NodeKey::random(&mut rand::rng());
-        Self { wire: Wire::dial(enode, &key, &[eth_offer(version)]), version }
+        let id = *key.id();
+        Self { wire: Wire::dial(enode, &key, &[eth_offer(version)]), version, id }
     }
 
     /// Connects, and answers the server's Status with what `change` makes of it.
@@ -82,6 +88,35 @@ impl EthPeer {
     pub fn ask(&mut self, code: u64, request: &[u8], reply_code: u64) -> Vec<u8> {
         self.send(code, request);
         self.await_message(reply_code)
+    }
+
+    /// Answers requests for headers and bodies, each the RLP of all items, until the connection
+    /// ends; says how it ends.
+    pub fn serve(
+        &mut self,
+        mut headers: impl FnMut(&HeaderQuery) -> Vec<u8>,
+        mut bodies: impl FnMut(&[B256]) -> Vec<u8>,
+    ) -> Received {
+        loop {
+            let (code, payload) = match self.receive() {
+                Received::Message(code, payload) => (code, payload),
+                ended => return ended,
+            };
+            let code = u8::try_from(code).expect("a code of eth");
+            let message = Message::decode(self.version, code, &payload).expect("a valid message");
+            let Message::Request { id, query } = message else { continue };
+            let (kind, items) = match query {
+                Query::Headers(query) => (RequestKind::Headers, headers(&query)),
+                Query::Bodies(hashes) => {
+                    let hashes: Vec<B256> = hashes.iter().collect();
+                    (RequestKind::Bodies, bodies(&hashes))
+                }
+                other => panic!("asks for {:?}", other.kind()),
+            };
+            let mut reply = Vec::new();
+            splice_reply(id, &items, &mut reply);
+            self.send(u64::from(kind.reply_code()), &reply);
+        }
     }
 
     /// How the connection ends; messages before that are passed over.

@@ -1,6 +1,7 @@
 //! What suites share: a server in this process, and a client that sends whatever a test wants.
 #![allow(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::wildcard_enum_match_arm,
     missing_debug_implementations,
@@ -8,6 +9,8 @@
 )]
 
 pub mod client;
+pub mod clique;
 pub mod eth_peer;
+pub mod log;
 pub mod server;
 pub mod transfer;

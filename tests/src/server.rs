@@ -27,12 +27,16 @@ pub struct Chain {
 impl Chain {
     /// The bundled genesis, no block on it.
     pub fn empty() -> Self {
+        Self::of_genesis(bundled::GENESIS)
+    }
+
+    /// The first block of this genesis file, no block on it.
+    pub fn of_genesis(genesis: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let genesis = bundled::GENESIS.as_bytes();
-        let named = Path::new("bundled");
-        let (chain, _) =
-            data_directory::init_from(directory.path(), genesis, named, false, 64 << 20)
-                .expect("the bundled genesis");
+        let named = Path::new("of a test");
+        let text = genesis.as_bytes();
+        let (chain, _) = data_directory::init_from(directory.path(), text, named, false, 64 << 20)
+            .expect("a valid genesis");
         Self { store: chain.store, spec: chain.spec, directory }
     }
 }
