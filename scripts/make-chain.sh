@@ -10,6 +10,7 @@
 #   pow     100 ethash blocks without work (--fakepow), Frontier to London, uncles; a fixture
 #   merge   proof of work, then Paris, Shanghai, Cancun and Prague; a fixture
 #   busy    300 blocks of 60 transfers and 40 token transfers
+#   follow  540 blocks of 180 transfers and 120 token transfers
 #   long    33,100 sparse blocks: one helper-trie section
 #   bench   36,000 blocks, 1 M accounts, a token with 100,000 slots, 128 full blocks at the head
 #           (4 minutes, 4 GB of memory)

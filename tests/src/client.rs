@@ -97,34 +97,68 @@ impl Wire {
     /// connection ended.
     pub fn receive(&mut self) -> (usize, Received) {
         loop {
+            match self.next(PATIENCE) {
+                Next::Received(capability, received) => return (capability, received),
+                Next::Base => {}
+                Next::Nothing => panic!("no answer within {PATIENCE:?}"),
+            }
+        }
+    }
+
+    /// The same; `None` if nothing but a ping comes within this time, which is not zero.
+    pub fn receive_within(&mut self, patience: Duration) -> Option<(usize, Received)> {
+        match self.next(patience) {
+            Next::Received(capability, received) => Some((capability, received)),
+            Next::Base | Next::Nothing => None,
+        }
+    }
+
+    /// What comes next. A ping is answered.
+    fn next(&mut self, patience: Duration) -> Next {
+        self.stream.set_read_timeout(Some(patience)).expect("a time-out");
+        loop {
             let read = match self.session.read(&mut self.received, &mut self.workspace) {
                 Ok(read) => read,
                 Err(fault) => panic!("the server broke the protocol: {fault}"),
             };
             let used = read.consumed;
-            let found = match read.event {
+            let next = match read.event {
                 Event::Message { capability, code, payload } => {
-                    Some((capability, Received::Message(code, payload.to_vec())))
+                    Some(Next::Received(capability, Received::Message(code, payload.to_vec())))
                 }
-                Event::Disconnect(reason) => Some((0, Received::Disconnect(reason))),
-                Event::Need(_) => {
-                    self.received.drain(..used);
-                    match read_more(&mut self.stream, &mut self.received) {
-                        Ok(()) => continue,
-                        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                            panic!("no answer within {PATIENCE:?}")
-                        }
-                        Err(_) => return (0, Received::Closed),
-                    }
+                Event::Disconnect(reason) => Some(Next::Received(0, Received::Disconnect(reason))),
+                Event::Ping => {
+                    let mut pong = Vec::new();
+                    self.session.pong(&mut pong).expect("a short message");
+                    // A peer that is gone is noticed by the next read.
+                    let _sent = self.stream.write_all(&pong);
+                    Some(Next::Base)
                 }
-                Event::Ping | Event::Pong | Event::Ignored(_) => None,
+                Event::Pong | Event::Ignored(_) => Some(Next::Base),
+                Event::Need(_) => None,
             };
             self.received.drain(..used);
-            if let Some(found) = found {
-                return found;
+            if let Some(next) = next {
+                return next;
+            }
+            match read_more(&mut self.stream, &mut self.received) {
+                Ok(()) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    return Next::Nothing;
+                }
+                Err(_) => return Next::Received(0, Received::Closed),
             }
         }
     }
+}
+
+/// What came.
+enum Next {
+    Received(usize, Received),
+    /// A message of the base protocol.
+    Base,
+    /// Nothing within the time.
+    Nothing,
 }
 
 /// One connection to a server.
@@ -189,6 +223,11 @@ impl Client {
     /// The next message that is not a ping, or how the connection ended.
     pub fn receive(&mut self) -> Received {
         self.wire.receive().1
+    }
+
+    /// The same; `None` if nothing comes for so long, which is not zero.
+    pub fn receive_within(&mut self, patience: Duration) -> Option<Received> {
+        Some(self.wire.receive_within(patience)?.1)
     }
 
     /// Sends a request and returns the reply's payload; anything else is a failure.

@@ -19,6 +19,10 @@ const (
 	busyTransfers = 60
 	busyTokens    = 40
 
+	followBlocks    = 540
+	followTransfers = 180
+	followTokens    = 120
+
 	benchBlocks     = 36_000
 	benchFull       = 128
 	benchFullTxs    = 120
@@ -91,16 +95,26 @@ func addresses(accounts []*account) []common.Address {
 
 // busy is what an import benchmark runs: 100 transfers and token transfers in each block.
 func busy(folder string) {
+	full("busy", folder, busyBlocks, busyTransfers, busyTokens)
+}
+
+// follow is what a benchmark of following runs: 300 of them in each block.
+func follow(folder string) {
+	full("follow", folder, followBlocks, followTransfers, followTokens)
+}
+
+// full makes blocks of so many transfers and token transfers each.
+func full(name, folder string, blocks, transfers, tokens int) {
 	sealer, users := newAccount("sealer"), newAccounts("user", 50)
 	alloc := funded(users)
 	alloc[tokenAddress] = tokenAccount(addresses(users))
 	c := newChain(folder, londonClique(sealer, alloc), sealer)
 	random := rand.New(rand.NewSource(2))
-	for i := 0; i < busyBlocks; i++ {
+	for i := 0; i < blocks; i++ {
 		c.block(func(b *core.BlockGen) {
-			for j := 0; j < busyTransfers+busyTokens; j++ {
+			for j := 0; j < transfers+tokens; j++ {
 				from, to := users[random.Intn(len(users))], holderAddress(uint64(random.Intn(5000)))
-				if j < busyTransfers {
+				if j < transfers {
 					c.call(b, from, to, params.TxGas, 1, nil)
 				} else {
 					c.call(b, from, tokenAddress, 100_000, 0, transferData(to, 1))
@@ -108,7 +122,7 @@ func busy(folder string) {
 			}
 		})
 	}
-	c.finish("busy")
+	c.finish(name)
 }
 
 // bench has a large state from its genesis block on, a helper-trie section, and full blocks at

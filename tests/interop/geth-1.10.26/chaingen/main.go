@@ -2,7 +2,7 @@
 // chain.rlp (as `geth export` writes it) and manifest.json. The same name gives the same bytes
 // in every run. It knows go-ethereum's chain maker and nothing of lesd.
 //
-//	chaingen small|forks|pow|busy|long|bench FOLDER
+//	chaingen small|forks|pow|busy|follow|long|bench FOLDER
 package main
 
 import (
@@ -13,10 +13,10 @@ import (
 func main() {
 	makers := map[string]func(folder string){
 		"small": small, "forks": forks, "pow": proofOfWork,
-		"busy": busy, "long": long, "bench": bench,
+		"busy": busy, "follow": follow, "long": long, "bench": bench,
 	}
 	if len(os.Args) != 3 || makers[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: chaingen small|forks|pow|busy|long|bench FOLDER")
+		fmt.Fprintln(os.Stderr, "usage: chaingen small|forks|pow|busy|follow|long|bench FOLDER")
 		os.Exit(2)
 	}
 	makers[os.Args[1]](os.Args[2])
