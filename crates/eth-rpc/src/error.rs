@@ -22,6 +22,7 @@ const NO_METHOD: i32 = -32601;
 const INVALID_PARAMS: i32 = -32602;
 const LIMIT: i32 = -32005;
 const TOO_LARGE: i32 = -32003;
+const TIMED_OUT: i32 = -32002;
 const REVERTED: i32 = 3;
 
 impl RpcError {
@@ -57,6 +58,10 @@ impl RpcError {
 
     pub(crate) fn response_too_large() -> Self {
         Self::new(TOO_LARGE, "response too large".to_owned())
+    }
+
+    pub(crate) fn timed_out() -> Self {
+        Self::new(TIMED_OUT, "request timed out".to_owned())
     }
 
     pub(crate) fn reverted(message: String, output: Value) -> Self {

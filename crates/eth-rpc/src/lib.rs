@@ -24,7 +24,7 @@ mod service;
 mod transaction;
 
 pub use error::RpcError;
-pub use message::{MAX_BATCH, MAX_RESPONSE_BYTES};
+pub use message::{MAX_BATCH, MAX_BATCH_SECONDS, MAX_RESPONSE_BYTES};
 pub use method::{Namespace, Namespaces, methods};
 pub use node::{Node, NodeInfo, PeerInfo, ProtocolInfo, SyncProgress, Transactions};
 pub use service::{Service, Unix};

@@ -11,6 +11,9 @@ use crate::{Namespaces, RpcError, Service, Unix, method::Context, params::Params
 pub const MAX_BATCH: usize = 1000;
 /// Bytes of all responses to one batch, and of one response (go-ethereum's default since 1.12).
 pub const MAX_RESPONSE_BYTES: usize = 25_000_000;
+/// Seconds for one batch; requests that were not begun by then are refused. One call has no limit of
+/// time but of gas.
+pub const MAX_BATCH_SECONDS: u64 = 30;
 
 /// One request as far as it is needed; whatever else it holds is not looked at.
 struct Message<'a> {
@@ -43,13 +46,18 @@ impl<'a> Message<'a> {
 
 impl Service {
     /// Answers one request or one batch. `None` if nothing is to be said, as for a notification.
-    /// `now` is for filters that nobody asks for any more.
-    pub fn answer(&self, allowed: &Namespaces, request: &[u8], now: Unix) -> Option<String> {
+    /// `clock` is for filters that nobody asks for any more, and for batches without end.
+    pub fn answer(
+        &self,
+        allowed: &Namespaces,
+        request: &[u8],
+        clock: impl Fn() -> Unix,
+    ) -> Option<String> {
         let Ok(raw) = serde_json::from_slice::<&RawValue>(request) else {
             return Some(failure(None, &RpcError::parse()));
         };
         if !raw.get().starts_with('[') {
-            let answer = self.one(allowed, raw, now)?;
+            let answer = self.one(allowed, raw, clock())?;
             return Some(within_limit(raw, answer));
         }
         let Ok(messages) = serde_json::from_str::<Vec<&RawValue>>(raw.get()) else {
@@ -61,13 +69,22 @@ impl Service {
         if messages.len() > MAX_BATCH {
             return Some(failure(None, &RpcError::invalid_request("batch too large")));
         }
-        self.batch(allowed, &messages, now)
+        self.batch(allowed, &messages, clock)
     }
 
-    fn batch(&self, allowed: &Namespaces, messages: &[&RawValue], now: Unix) -> Option<String> {
+    fn batch(
+        &self,
+        allowed: &Namespaces,
+        messages: &[&RawValue],
+        clock: impl Fn() -> Unix,
+    ) -> Option<String> {
+        let end = Unix(clock().0.saturating_add(MAX_BATCH_SECONDS));
         let mut answers = String::new();
         for raw in messages {
-            let answer = if answers.len() < MAX_RESPONSE_BYTES {
+            let now = clock();
+            let answer = if now > end {
+                Some(failure(Message::read(raw).id, &RpcError::timed_out()))
+            } else if answers.len() < MAX_RESPONSE_BYTES {
                 self.one(allowed, raw, now).map(|answer| {
                     let is_too_large = answer.len() + answers.len() > MAX_RESPONSE_BYTES;
                     if is_too_large { too_large(raw) } else { answer }

@@ -12,8 +12,8 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use chain_backend::{Backend as _, memory::MemoryChain};
 use consensus::Genesis;
 use eth_rpc::{
-    MAX_BATCH, Namespace, Namespaces, Node, NodeInfo, PeerInfo, Service, SyncProgress,
-    Transactions, Unix, methods,
+    MAX_BATCH, MAX_BATCH_SECONDS, Namespace, Namespaces, Node, NodeInfo, PeerInfo, Service,
+    SyncProgress, Transactions, Unix, methods,
 };
 use serde_json::{Value, json};
 
@@ -88,7 +88,7 @@ fn service(chain: Arc<MemoryChain>) -> Service {
 }
 
 fn answer(service: &Service, request: &str, now: u64) -> Option<Value> {
-    let answer = service.answer(&Namespaces::all(), request.as_bytes(), Unix(now))?;
+    let answer = service.answer(&Namespaces::all(), request.as_bytes(), || Unix(now))?;
     Some(serde_json::from_str(&answer).expect("an answer is JSON"))
 }
 
@@ -144,6 +144,24 @@ fn a_request_that_cannot_be_read_gets_an_error_object() {
     }
     let deep = answer(&service, &deep, 0).unwrap();
     assert_eq!(deep["error"]["code"], -32602, "nesting costs no stack: {deep}");
+}
+
+#[test]
+fn a_batch_ends_in_time() {
+    let service = service(Arc::new(MemoryChain::generate(1, 3)));
+    let request = r#"{"id":1,"method":"eth_chainId"}"#;
+    let batch = format!("[{}]", [request; 40].join(","));
+    // A second for each look: one before the batch, one before each request.
+    let seconds = std::cell::Cell::new(0);
+    let clock = || Unix(seconds.replace(seconds.get() + 1));
+    let answers = service.answer(&Namespaces::all(), batch.as_bytes(), clock).unwrap();
+    let answers: Vec<Value> = serde_json::from_str(&answers).unwrap();
+    let in_time = usize::try_from(MAX_BATCH_SECONDS).unwrap();
+    assert_eq!(answers.len(), 40);
+    assert!(answers[..in_time].iter().all(|answer| answer["result"] == "0x539"));
+    for answer in &answers[in_time..] {
+        assert_eq!(*answer, error(-32002, "request timed out", json!(1)));
+    }
 }
 
 #[test]
@@ -221,7 +239,7 @@ fn a_namespace_that_is_not_allowed_does_not_exist() {
         ("eth_blockNumber", Value::Null),
     ] {
         let request = json!({ "id": 1, "method": method }).to_string();
-        let answer = service.answer(&allowed, request.as_bytes(), Unix(0)).unwrap();
+        let answer = service.answer(&allowed, request.as_bytes(), || Unix(0)).unwrap();
         let answer: Value = serde_json::from_str(&answer).unwrap();
         assert_eq!(answer.get("result").cloned().unwrap_or_default(), expected, "{method}");
     }

@@ -58,9 +58,9 @@ impl Methods {
     async fn answer(&self, allowed: &Arc<Namespaces>, request: Vec<u8>) -> Option<String> {
         let slot = Arc::clone(&self.slots).acquire_owned().await.ok()?;
         let (service, allowed) = (Arc::clone(&self.service), Arc::clone(allowed));
-        let now = Unix(clock::unix_seconds());
         let answer = tokio::task::spawn_blocking(move || {
-            let answer = service.answer(&allowed, &request, now);
+            let clock = || Unix(clock::unix_seconds());
+            let answer = service.answer(&allowed, &request, clock);
             drop(slot);
             answer
         });
