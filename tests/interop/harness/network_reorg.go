@@ -62,10 +62,14 @@ func (n *network) reorganise(depth int) error {
 	for _, light := range n.lights {
 		light := light
 		err := light.await("the chain that will be left", healLimit, func() (bool, error) {
-			head, err := light.header("latest")
-			return head.Hash == lost.Hash, fmt.Errorf("at %s %s: %v", head.Number, head.Hash, err)
+			found, err := light.header(lost.Number)
+			return found.Hash == lost.Hash, fmt.Errorf("there %s: %v", found.Hash, err)
 		})
 		n.check(err, "%s follows %d blocks to %s", light.name, depth, lost.Number)
+	}
+	// A block that was being sealed as the miner stopped may have come since.
+	if lost, err = n.loser.header("latest"); err != nil {
+		return err
 	}
 	err = n.winner.await("a heavier chain", limit, func() (bool, error) {
 		head, err := n.winner.header("latest")
