@@ -11,8 +11,8 @@ use crate::{Namespaces, RpcError, Service, Unix, method::Context, params::Params
 pub const MAX_BATCH: usize = 1000;
 /// Bytes of all responses to one batch, and of one response (go-ethereum's default since 1.12).
 pub const MAX_RESPONSE_BYTES: usize = 25_000_000;
-/// Seconds for one batch; requests that were not begun by then are refused. One call has no limit of
-/// time but of gas.
+/// Seconds for one batch; requests that were not begun by then are refused. One call has no limit
+/// of time but of gas.
 pub const MAX_BATCH_SECONDS: u64 = 30;
 
 /// One request as far as it is needed; whatever else it holds is not looked at.
