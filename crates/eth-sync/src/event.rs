@@ -87,6 +87,8 @@ pub enum Event {
         peer: PeerId,
         /// What it said.
         status: Status,
+        /// Our head, as the peer was told: there may be another by now.
+        told: B256,
     },
     /// A connection is gone. Said also after [`Action::Drop`]; it is then ignored.
     Disconnected {

@@ -83,10 +83,12 @@ struct Announced {
 }
 
 impl Peer {
-    pub(crate) fn new(status: Status) -> Self {
+    /// A peer that told its Status and was told of our head.
+    pub(crate) fn new(status: Status, told: B256) -> Self {
         let Status { head, total_difficulty } = status;
         let mut known = KnownBlocks::default();
         known.insert(head);
+        known.insert(told);
         Self {
             claim: Claim { head, number: None, total_difficulty },
             hint: None,

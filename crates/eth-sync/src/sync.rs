@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use alloy_primitives::B256;
 use flow_control::Time;
 
 use crate::{
-    Action, BlockId, Body, Event, Fault, FetchedBlock, ImportResult, LocalChain, Now, PeerId,
-    RequestId, SealedHeader, SegmentId, Status,
+    Action, BlockId, Body, ChainHead, Event, Fault, FetchedBlock, ImportResult, LocalChain, Now,
+    PeerId, RequestId, SealedHeader, SegmentId, Status,
     fresh::Fresh,
     import::Imports,
     limits::{
@@ -35,6 +36,8 @@ pub struct EthSync {
     pub(crate) fresh: Fresh,
     pub(crate) actions: VecDeque<Action>,
     pub(crate) random: Random,
+    /// Our head, as long as not every peer has heard of it.
+    untold: Option<BlockId>,
     next_request: u64,
     /// The store takes no more.
     is_closed: bool,
@@ -51,6 +54,7 @@ impl EthSync {
             fresh: Fresh::default(),
             actions: VecDeque::new(),
             random: Random::new(seed),
+            untold: None,
             next_request: 0,
             is_closed: false,
         }
@@ -59,7 +63,7 @@ impl EthSync {
     /// Takes an event. `chain` is the local chain as it is now.
     pub fn handle(&mut self, event: Event, now: Now, chain: &dyn LocalChain) {
         match event {
-            Event::Connected { peer, status } => self.connected(peer, status),
+            Event::Connected { peer, status, told } => self.connected(peer, status, told, chain),
             Event::Disconnected { peer } => self.forget(peer),
             Event::Headers { peer, request, headers } => {
                 let result = self.headers(peer, request, headers, now, chain);
@@ -78,19 +82,25 @@ impl EthSync {
                 self.judge(peer, result);
             }
             Event::Imported { segment, result } => self.imported(segment, result),
-            Event::NewHead { head } => {
-                // While there is more to come, nobody needs to hear of it. After the merge nobody
-                // may: consensus clients tell each other.
-                let is_last = self.session.as_ref().is_none_or(Session::is_exhausted);
-                if is_last && !chain.head().is_merged {
-                    self.spread(head);
-                }
-            }
+            Event::NewHead { head } => self.untold = Some(head),
             Event::Timeout => {}
         }
         self.drop_stalled(now.time);
         if !self.is_closed {
             self.go_on(now, chain);
+        }
+        self.tell_head(chain);
+    }
+
+    /// Tells the peers of a new head. While a sync brings more, nobody needs to hear of it; after
+    /// the merge nobody may: consensus clients tell each other.
+    fn tell_head(&mut self, chain: &dyn LocalChain) {
+        let is_last = !self.session.as_ref().is_some_and(Session::is_heavier);
+        if is_last
+            && let Some(head) = self.untold.take()
+            && !chain.head().is_merged
+        {
+            self.spread(head);
         }
     }
 
@@ -126,12 +136,16 @@ impl EthSync {
             .fold(0, usize::saturating_add)
     }
 
-    fn connected(&mut self, id: PeerId, status: Status) {
+    fn connected(&mut self, id: PeerId, status: Status, told: B256, chain: &dyn LocalChain) {
         if self.peers.len() >= MAX_PEERS {
             self.actions.push_back(Action::Drop { peer: id, fault: Fault::TooManyPeers });
             return;
         }
-        self.peers.insert(id, Peer::new(status));
+        self.peers.insert(id, Peer::new(status, told));
+        let ChainHead { hash, number, .. } = chain.head();
+        if hash != told {
+            self.untold = Some(BlockId { hash, number });
+        }
     }
 
     /// Drops a peer that did something wrong.

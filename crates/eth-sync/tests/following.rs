@@ -114,6 +114,33 @@ fn a_new_block_is_imported_and_told_on_but_not_back() {
 }
 
 #[test]
+fn a_head_made_during_a_sync_is_told_when_the_sync_has_ended() {
+    let (mut tree, genesis, tip) = chain_of(100, |_| Make::default());
+    let new = tree.extend(tip, Make::default());
+    let mut world = World::new(tree, genesis, 1);
+    world.import_time = 1000;
+    let peer = world.connect(Peer::new(tip, Manners::Honest));
+    world.make_later(new, 50_000);
+    world.run_until(60_000);
+    assert_eq!((world.chain.head().hash, world.told.len()), (new, 0), "the sync goes on");
+    world.run();
+    assert_eq!(world.told, [(new, vec![peer], true)]);
+}
+
+#[test]
+fn a_head_that_came_after_status_is_told_to_who_was_told_another() {
+    let (tree, genesis, tip) = chain_of(10, |_| Make::default());
+    let mut world = World::new(tree, tip, 1);
+    world.connect(Peer::new(tip, Manners::Honest));
+    world.connect(Peer::new(genesis, Manners::Honest));
+    assert!(world.told.is_empty(), "Status has told them");
+    let late = world.connect_told(Peer::new(tip, Manners::Honest), genesis);
+    assert!(world.told.is_empty(), "{late:?} has it itself");
+    let late = world.connect_told(Peer::new(genesis, Manners::Honest), genesis);
+    assert_eq!(world.told, [(tip, vec![late], true)]);
+}
+
+#[test]
 fn a_head_after_the_merge_is_told_to_nobody() {
     let (tree, genesis, tip) = chain_of(10, |_| Make::default());
     let mut world = World::new(tree, genesis, 1);
@@ -236,7 +263,7 @@ fn actions_are_the_same_for_the_same_events() {
     let actions = || -> Vec<String> {
         let (tree, genesis, tip) = chain_of(300, |_| Make::default());
         let mut world = World::new(tree, genesis, 3);
-        for _ in 0..5 {
+        for tip in [tip, genesis].repeat(5) {
             world.connect(Peer::new(tip, Manners::Honest));
         }
         world.run();

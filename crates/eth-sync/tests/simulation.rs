@@ -129,10 +129,16 @@ fn simulate(seed: u64) {
     let mut last = best;
     if random.once_in(2) {
         last = mine(&mut world, &honest, best);
-        // Somebody may leave, but not all.
-        if honest.len() > 1 && random.once_in(2) {
+        // Somebody may leave, but not the only one who has the heaviest chain.
+        if last != best && honest.len() > 1 && random.once_in(2) {
             world.leave_later(honest[0], random.between(0, 20_000));
         }
+    }
+    if random.once_in(3) {
+        let length = random.between(1, 10);
+        let made = grow(&mut world.tree, &mut random, last, length);
+        world.make_later(made, random.between(0, 60_000));
+        last = made;
     }
     world.run();
     let dropped = world.honest_were_dropped();
@@ -140,6 +146,8 @@ fn simulate(seed: u64) {
     let head = world.chain.head();
     let expected = world.tree.block(&last).total_difficulty;
     assert_eq!(head.total_difficulty, expected, "seed {seed}: not the heaviest chain");
+    let lacking = world.honest_were_not_told();
+    assert!(head.hash == local || lacking.is_empty(), "seed {seed}: {lacking:?} hear of no head");
     assert!(world.core.progress().is_none(), "seed {seed}: a sync has no end");
     assert_eq!(world.core.body_bytes(), 0, "seed {seed}: bodies are left behind");
 }

@@ -63,7 +63,7 @@ pub(crate) async fn serve(
             return None;
         }
     };
-    let Welcomed { hall, version, status } = welcomed;
+    let Welcomed { hall, version, status, told } = welcomed;
     let began = Instant::now();
     if shared.may_log(names.address, "connected") {
         let Names { address, id, client } = &names;
@@ -71,10 +71,10 @@ pub(crate) async fn serve(
         info!(%address, %id, %client, eth, %td, "Full node connected");
     }
     let notices = shared.eth.notices.lock().clone();
-    let claim = eth_sync::Status { head: status.head, total_difficulty: status.total_difficulty };
+    let status = eth_sync::Status { head: status.head, total_difficulty: status.total_difficulty };
     if let Some(notices) = &notices {
         // The follower ends only when the node does.
-        drop(notices.send(Notice::Connected(peer, claim, line)).await);
+        drop(notices.send(Notice::Connected { peer, status, told, line }).await);
     }
     shared.eth.open.lock().insert(peer);
     let mut open = Open::new(hall, version, peer, notices.clone());

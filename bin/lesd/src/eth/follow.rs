@@ -41,9 +41,9 @@ pub(crate) async fn run(
             _ = serving.wait_for(|stop| *stop) => return,
             notice = notices.recv() => match notice {
                 None => return,
-                Some(Notice::Connected(peer, status, line)) => {
+                Some(Notice::Connected { peer, status, told, line }) => {
                     follower.lines.insert(peer, line);
-                    follower.handle(Event::Connected { peer, status });
+                    follower.handle(Event::Connected { peer, status, told });
                 }
                 Some(Notice::Event(event)) => {
                     if let Event::Disconnected { peer } = *event {

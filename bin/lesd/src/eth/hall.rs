@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use alloy_primitives::B256;
 use eth_wire::{MessageKind, Status, Version};
 use rlpx::{Event, Payload, Session, Workspace};
 use tokio::{
@@ -36,6 +37,8 @@ pub(super) struct Welcomed {
     pub(super) hall: Hall,
     pub(super) version: Version,
     pub(super) status: Status,
+    /// The head in our Status.
+    pub(super) told: B256,
 }
 
 impl Hall {
@@ -53,14 +56,14 @@ impl Hall {
             let theirs = self.read_theirs(index).await?;
             match status::mismatch(&shared.offer, version, &announcement, &theirs) {
                 Some(mismatch) => Err(NodeEnded::Mismatch(mismatch)),
-                None => Ok((version, theirs)),
+                None => Ok((version, theirs, announcement.head().hash)),
             }
         };
         let exchanged = timeout(STATUS_TIMEOUT, exchange).await;
         match exchanged.unwrap_or(Err(NodeEnded::NoStatus)) {
-            Ok((version, status)) => {
+            Ok((version, status, told)) => {
                 self.session.set_message_limit(eth_wire::MAX_MESSAGE_BYTES);
-                Ok(Welcomed { hall: self, version, status })
+                Ok(Welcomed { hall: self, version, status, told })
             }
             Err(ended) => Err(self.refuse(ended).await),
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::Bytes;
+use alloy_primitives::{B256, Bytes};
 use eth_sync::{Event, Fault, PeerId, Status};
 use eth_wire::MessageKind;
 use rlpx::Reason;
@@ -18,7 +18,16 @@ const COMMANDS: usize = 64;
 #[derive(Debug)]
 pub(crate) enum Notice {
     /// Status was exchanged.
-    Connected(PeerId, Status, Arc<Line>),
+    Connected {
+        /// The connection.
+        peer: PeerId,
+        /// What the peer said.
+        status: Status,
+        /// The head in ours.
+        told: B256,
+        /// To the connection.
+        line: Arc<Line>,
+    },
     /// Something for the core.
     Event(Box<Event>),
 }

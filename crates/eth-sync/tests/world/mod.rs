@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use alloy_primitives::B256;
 use eth_sync::{
     Action, BlockId, EthSync, Event, Fault, FetchedBlock, ImportResult, LocalChain as _,
-    MAX_BODY_BYTES, Now, PeerId, SegmentId,
+    MAX_BODY_BYTES, Now, PeerId, SealedHeader, SegmentId,
 };
 use flow_control::Time;
 
@@ -45,6 +45,8 @@ enum Happening {
     Adopted(PeerId, B256),
     /// A peer leaves.
     Left(PeerId),
+    /// Blocks up to this one are made here.
+    Made(B256),
 }
 
 /// The network.
@@ -95,10 +97,16 @@ impl World {
 
     /// Connects a peer.
     pub(crate) fn connect(&mut self, peer: Peer) -> PeerId {
+        let told = self.chain.head().hash;
+        self.connect_told(peer, told)
+    }
+
+    /// Connects a peer that was told of a head of ours that is not the newest any more.
+    pub(crate) fn connect_told(&mut self, peer: Peer, told: B256) -> PeerId {
         let id = PeerId(self.peers.len() as u64 + 1);
         let status = peer.status(&self.tree);
         self.peers.insert(id, peer);
-        self.hear(Event::Connected { peer: id, status });
+        self.hear(Event::Connected { peer: id, status, told });
         id
     }
 
@@ -106,6 +114,12 @@ impl World {
     pub(crate) fn adopt_later(&mut self, peer: PeerId, tip: B256, millis: u64) {
         let at = self.now + millis * MILLI;
         self.schedule(at, Happening::Adopted(peer, tip));
+    }
+
+    /// The chain up to this block is made here after some milliseconds.
+    pub(crate) fn make_later(&mut self, tip: B256, millis: u64) {
+        let at = self.now + millis * MILLI;
+        self.schedule(at, Happening::Made(tip));
     }
 
     /// A peer leaves after some milliseconds.
@@ -191,22 +205,37 @@ impl World {
                 self.peers.remove(&peer);
                 self.hear(Event::Disconnected { peer });
             }
+            Happening::Made(tip) => self.made(tip),
         }
     }
 
     fn imported(&mut self, segment: SegmentId, blocks: &[FetchedBlock]) {
-        let before = self.chain.head().hash;
-        let refused = blocks.iter().find(|block| !self.chain.import(&self.tree, block));
+        let refused = self.store(blocks);
         let result = refused.map_or(ImportResult::Done, |block| ImportResult::Refused {
-            block: BlockId { hash: block.header.hash(), number: block.header.number },
+            block,
             reason: "it is not valid".to_owned(),
         });
+        self.hear(Event::Imported { segment, result });
+    }
+
+    fn made(&mut self, tip: B256) {
+        let chain = self.tree.chain(tip);
+        let blocks = chain.iter().skip(1).map(|hash| self.tree.block(hash).fetched());
+        let blocks: Vec<_> = blocks.collect();
+        assert_eq!(self.store(&blocks), None, "it is made by the rules");
+    }
+
+    /// Stores blocks up to the first that is not valid, which is returned.
+    fn store(&mut self, blocks: &[FetchedBlock]) -> Option<BlockId> {
+        let before = self.chain.head().hash;
+        let refused = blocks.iter().find(|block| !self.chain.import(&self.tree, block));
         let head = self.chain.head();
         if head.hash != before {
             let head = BlockId { hash: head.hash, number: head.number };
             self.hear(Event::NewHead { head });
         }
-        self.hear(Event::Imported { segment, result });
+        let id = |header: &SealedHeader| BlockId { hash: header.hash(), number: header.number };
+        refused.map(|block| id(&block.header))
     }
 
     fn adopt(&mut self, id: PeerId, tip: B256) {
@@ -228,6 +257,21 @@ impl World {
             let block = Box::new(block.fetched());
             self.hear(Event::NewBlock { peer: id, block, total_difficulty });
         }
+    }
+
+    /// Honest peers that are connected, lack our head, and were not told of it.
+    pub(crate) fn honest_were_not_told(&self) -> Vec<PeerId> {
+        let head = self.chain.head().hash;
+        let was_told = |id: &PeerId| {
+            self.told.iter().any(|(hash, peers, _)| *hash == head && peers.contains(id))
+        };
+        let lacking = self.peers.iter().filter(|(id, peer)| {
+            peer.manners == Manners::Honest
+                && self.is_connected(**id)
+                && !self.tree.chain(peer.tip).contains(&head)
+                && !was_told(id)
+        });
+        lacking.map(|(id, _)| *id).collect()
     }
 
     /// Whether every honest peer is still connected.

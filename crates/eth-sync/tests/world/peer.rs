@@ -141,7 +141,8 @@ impl Peer {
         } else {
             (number..number + most).collect()
         };
-        let hashes = numbers.iter().filter_map(|number| chain.get(*number as usize));
+        // As go-ethereum does, it ends at the first that is not there.
+        let hashes = numbers.iter().map_while(|number| chain.get(*number as usize));
         let mut headers: Vec<_> = hashes.map(|hash| tree.block(hash).header.clone()).collect();
         if self.manners == Manners::BrokenLinks && headers.len() > 2 {
             headers.remove(1);
