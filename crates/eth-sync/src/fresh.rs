@@ -37,19 +37,26 @@ impl Fresh {
         &mut self,
         judge: impl Fn(&FetchedBlock) -> Prospect,
     ) -> Option<(PeerId, FetchedBlock)> {
-        let here: Vec<B256> = self.blocks.iter().map(|(_, block)| block.header.hash()).collect();
-        let prospect = |block: &FetchedBlock| {
-            let judged = judge(block);
-            let waits = judged == Prospect::NoParent && here.contains(&block.header.parent_hash);
-            if waits { Prospect::Waits } else { judged }
-        };
-        self.blocks
-            .retain(|(_, block)| matches!(prospect(block), Prospect::Import | Prospect::Waits));
-        let ready = |(_, block): &(PeerId, FetchedBlock)| prospect(block) == Prospect::Import;
+        // What stands on a forgotten block is forgotten in the next round.
+        let mut length = usize::MAX;
+        while self.blocks.len() < length {
+            length = self.blocks.len();
+            self.forget_useless(&judge);
+        }
+        let ready = |(_, block): &(PeerId, FetchedBlock)| judge(block) == Prospect::Import;
         let index = self.blocks.iter().position(ready);
         let taken = index.and_then(|index| self.blocks.remove(index));
         self.count();
         taken
+    }
+
+    fn forget_useless(&mut self, judge: impl Fn(&FetchedBlock) -> Prospect) {
+        let here: Vec<B256> = self.blocks.iter().map(|(_, block)| block.header.hash()).collect();
+        self.blocks.retain(|(_, block)| match judge(block) {
+            Prospect::Import | Prospect::Waits => true,
+            Prospect::NoParent => here.contains(&block.header.parent_hash),
+            Prospect::Light => false,
+        });
     }
 
     /// Forgets what a peer sent.
@@ -188,9 +195,15 @@ impl EthSync {
         Ok(())
     }
 
-    /// Keeps a new block for import, unless a session is under way, which will fetch it.
+    /// Keeps a new block for import, unless a session is under way: that or the next fetches it.
     fn add_fresh(&mut self, from: PeerId, block: FetchedBlock, chain: &dyn LocalChain) {
         let (hash, parent) = (block.header.hash(), block.header.parent_hash);
+        if let Some(below) = chain.total_difficulty(&parent)
+            && let Some(peer) = self.peers.get_mut(&from)
+        {
+            let id = BlockId { hash, number: block.header.number };
+            peer.claims(id, below.saturating_add(block.header.difficulty));
+        }
         let is_here = chain.total_difficulty(&hash).is_some();
         let is_coming = self.fresh.contains(&hash) || self.imports.end_in(&hash);
         let parent_comes = self.fresh.contains(&parent) || self.imports.end_in(&parent);

@@ -188,6 +188,41 @@ fn a_block_announced_by_hash_is_fetched_and_so_is_the_gap_below_it() {
 }
 
 #[test]
+fn a_block_announced_by_hash_is_fetched_with_two_requests() {
+    let make = |_| Make { transactions: [100, 0], ..Make::default() };
+    let (mut tree, genesis, tip) = chain_of(10, make);
+    let new = tree.extend(tip, make(11));
+    let mut world = World::new(tree, genesis, 1);
+    let peer = world.connect(Peer::new(tip, Manners::Honest));
+    world.run();
+    let asked = world.peers[&peer].asked;
+    world.peers.get_mut(&peer).unwrap().adopt(new);
+    world.hear(Event::NewBlockHashes { peer, blocks: vec![BlockId { hash: new, number: 11 }] });
+    world.run();
+    assert_eq!(world.chain.head().hash, new);
+    assert_eq!(world.peers[&peer].asked - asked, 2, "its header and its body");
+}
+
+#[test]
+fn a_block_announced_while_a_liar_is_believed_is_fetched_afterwards() {
+    let make = |_| Make { transactions: [100, 0], ..Make::default() };
+    let (mut tree, genesis, tip) = chain_of(10, make);
+    let new = tree.extend(tip, make(11));
+    let lie = tree.extend_by(tip, 9, |_| Make { is_valid: false, salt: 1, ..Make::default() });
+    let mut world = World::new(tree, genesis, 1);
+    let peer = world.connect(Peer::new(tip, Manners::Honest));
+    world.run();
+    world.peers.get_mut(&peer).unwrap().adopt(new);
+    world.hear(Event::NewBlockHashes { peer, blocks: vec![BlockId { hash: new, number: 11 }] });
+    // The pause before an announced block is fetched has passed, its header is under way.
+    world.run_until(world.now / 1_000_000 + 401);
+    let liar = world.connect(Peer::new(lie, Manners::Honest));
+    world.run();
+    assert_eq!(world.chain.head().hash, new);
+    assert!(world.dropped.contains_key(&liar) && world.dropped.len() == 1, "{:?}", world.dropped);
+}
+
+#[test]
 fn a_store_that_fails_ends_the_following() {
     let (tree, genesis, tip) = chain_of(300, |_| Make::default());
     let mut world = World::new(tree, genesis, 1);
