@@ -305,23 +305,29 @@ fn many_accounts(genesis: &Path, directory: &str, length: u64) {
 #[test]
 fn a_node_whose_store_refuses_to_write_ends_with_one_error() {
     let directory = Directory::new();
-    let (genesis, data) = (directory.path("genesis.json"), directory.path("data"));
-    let source = directory.path("source");
+    let (genesis, source) = (directory.path("genesis.json"), directory.path("source"));
     many_accounts(Path::new(&genesis), &source, 300);
-    succeeds(&["init", "--datadir", &data, &genesis]);
     let (_source, enode) = start(&["node", "--datadir", &source, "--port", "0", "--nodiscover"]);
-    // At block 256 the store writes its key-value file, which has 2 MB of accounts already; no
-    // other file is so long. Without the signal the write fails. Blocks of a shell have 512 bytes.
-    let output = Command::new("sh")
-        .args(["-c", r#"trap "" XFSZ; ulimit -f 600; exec "$0" "$@""#, env!("CARGO_BIN_EXE_lesd")])
-        .args(["node", "--datadir", &data, "--port", "0", "--nodiscover"])
-        .args(["--staticpeers", &enode])
-        .output()
-        .unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{errors}");
-    let own: Vec<_> = errors.lines().filter(|line| line.starts_with("lesd: ")).collect();
-    assert_eq!(own.len(), 1, "{errors}");
-    assert!(own[0].contains("kv.redb") && own[0].contains("start again: nothing"), "{errors}");
-    assert_eq!(succeeds(&["db", "verify", "--datadir", &data]), "no faults\n");
+    // Blocks of a shell have 512 bytes: the first limit is met by the journal of some 50 blocks. At
+    // block 256 the store writes its key-value file, which has 2 MB of accounts already; no other
+    // file is so long as the second.
+    for (limit, file) in [(80, "journal-00000.seg"), (600, "kv.redb")] {
+        let data = directory.path(file);
+        succeeds(&["init", "--datadir", &data, &genesis]);
+        // Without the signal the write fails.
+        let limited = format!(r#"trap "" XFSZ; ulimit -f {limit}; exec "$0" "$@""#);
+        let output = Command::new("sh")
+            .args(["-c", &limited, env!("CARGO_BIN_EXE_lesd")])
+            .args(["node", "--datadir", &data, "--port", "0", "--nodiscover"])
+            .args(["--staticpeers", &enode])
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{errors}");
+        let own: Vec<_> = errors.lines().filter(|line| line.starts_with("lesd: ")).collect();
+        assert_eq!(own.len(), 1, "{errors}");
+        let named = format!("{data}/chain/{file} (allow larger files and start again; nothing");
+        assert!(own[0].contains(&named), "{errors}");
+        assert_eq!(succeeds(&["db", "verify", "--datadir", &data]), "no faults\n");
+    }
 }

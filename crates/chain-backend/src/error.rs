@@ -69,10 +69,10 @@ pub enum BackendError {
 }
 
 impl BackendError {
-    /// Whether the store refuses every write from now on, so that only a new start can help: the
-    /// key-value engine does so after a write that failed, and after damage.
+    /// Whether only a new start can help: the key-value engine refuses every write after one that
+    /// failed, and on a full or broken disk somebody must do something first.
     #[must_use]
     pub const fn ends_writing(&self) -> bool {
-        matches!(self, Self::KeyValue(_))
+        matches!(self, Self::KeyValue(_) | Self::Io { .. })
     }
 }
