@@ -31,6 +31,7 @@ mod node;
 mod outbox;
 mod peer;
 mod peer_table;
+mod per_kind;
 mod readers;
 pub mod relay;
 mod scratch;

@@ -12,6 +12,8 @@ use std::{
 
 use les_wire::RequestKind;
 
+use crate::per_kind::PerKind;
+
 /// What it costs to have another thread read: 4 to 15 µs.
 const HAND_OVER_NANOS: u64 = 10_000;
 
@@ -25,38 +27,24 @@ const WINDOW: u64 = 64;
 /// The average wait of each kind, in nanoseconds.
 #[derive(Debug, Default)]
 pub(crate) struct Warmth {
-    waits: [AtomicU64; RequestKind::ALL.len()],
+    waits: PerKind<AtomicU64>,
 }
 
 impl Warmth {
     /// Whether reads of this kind are answered from memory, or so nearly always that a hand-over
     /// would cost more than it saves.
     pub(crate) fn is_warm(&self, kind: RequestKind) -> bool {
-        self.wait(kind).load(Relaxed) < HAND_OVER_NANOS
+        self.waits.of(kind).load(Relaxed) < HAND_OVER_NANOS
     }
 
     /// A read of this kind was made; `wait` is how long it took if it waited for the disk, else 0.
     pub(crate) fn learn(&self, kind: RequestKind, wait: u64) {
-        let average = self.wait(kind);
+        let average = self.waits.of(kind);
         let before = average.load(Relaxed);
         // Two threads at once may lose one read of many; the usual case writes nothing.
         let after = before - before.div_ceil(WINDOW) + wait / WINDOW;
         if after != before {
             average.store(after, Relaxed);
-        }
-    }
-
-    fn wait(&self, kind: RequestKind) -> &AtomicU64 {
-        let [headers, bodies, receipts, code, proofs, helper_tries, send, status] = &self.waits;
-        match kind {
-            RequestKind::Headers => headers,
-            RequestKind::Bodies => bodies,
-            RequestKind::Receipts => receipts,
-            RequestKind::Code => code,
-            RequestKind::Proofs => proofs,
-            RequestKind::HelperTrieProofs => helper_tries,
-            RequestKind::SendTx => send,
-            RequestKind::TxStatus => status,
         }
     }
 }

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use les_engine::{Action, Lane};
 use les_wire::RequestKind;
 
+use crate::per_kind::PerKind;
+
 /// Upper bounds of the buckets of reply times, in nanoseconds and as Prometheus writes them in
 /// seconds: from a header out of memory to a disk that is overwhelmed. One more bucket is
 /// unbounded.
@@ -81,7 +83,7 @@ impl HandshakeFailure {
 /// What a node counts.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    kinds: [OfKind; RequestKind::ALL.len()],
+    kinds: PerKind<OfKind>,
     handshake_failures: [AtomicU64; HandshakeFailure::ALL.len()],
     pub(super) connected: AtomicU64,
     pub(super) disconnected: AtomicU64,
@@ -154,17 +156,7 @@ impl Counters {
 
     /// What was counted of this kind.
     pub(super) const fn of(&self, kind: RequestKind) -> &OfKind {
-        let [headers, bodies, receipts, code, proofs, helper_tries, send, status] = &self.kinds;
-        match kind {
-            RequestKind::Headers => headers,
-            RequestKind::Bodies => bodies,
-            RequestKind::Receipts => receipts,
-            RequestKind::Code => code,
-            RequestKind::Proofs => proofs,
-            RequestKind::HelperTrieProofs => helper_tries,
-            RequestKind::SendTx => send,
-            RequestKind::TxStatus => status,
-        }
+        self.kinds.of(kind)
     }
 
     /// Failures for this reason.
