@@ -3,22 +3,39 @@
 use crate::{
     DIGEST, RATE, keccak256,
     permutation::LANES,
-    wide::{self, Lanes, States, WIDTH},
+    wide::{self, Lanes, Permutation, States, WIDTH},
 };
 
 /// Bytes of a lane.
 const LANE: usize = 8;
 
-/// The Keccak-256 digests of eight inputs, in order.
+/// The Keccak-256 digests of some inputs, in order.
 ///
-/// Pays where the CPU has AVX-512 or AVX2 and the inputs are of similar length: an input that
-/// ends early waits for the longest. Elsewhere it is eight times [`keccak256`].
+/// Eight inputs in a row are hashed together where the CPU has AVX-512 or AVX2 and their lengths
+/// are so similar that this is faster: an input that ends early waits for the longest of its row.
 #[must_use]
-pub fn keccak256_x8(inputs: [&[u8]; WIDTH]) -> [[u8; DIGEST]; WIDTH] {
-    match wide::permutation() {
-        Some(permute) => lockstep(inputs, permute),
-        None => inputs.map(keccak256),
+pub fn keccak256_all(inputs: &[&[u8]]) -> Vec<[u8; DIGEST]> {
+    let Some(wide) = wide::permutation() else {
+        return inputs.iter().map(|input| keccak256(input)).collect();
+    };
+    let mut digests = Vec::with_capacity(inputs.len());
+    for row in inputs.chunks(WIDTH) {
+        if pays(row, &wide) {
+            let mut eight = [&[][..]; WIDTH];
+            eight.iter_mut().zip(row).for_each(|(to, from)| *to = from);
+            digests.extend(lockstep(eight, wide.permute).into_iter().take(row.len()));
+        } else {
+            digests.extend(row.iter().map(|input| keccak256(input)));
+        }
     }
+    digests
+}
+
+/// Whether hashing these together is faster than one by one.
+fn pays(row: &[&[u8]], wide: &Permutation) -> bool {
+    let permutations = row.iter().map(|input| input.len() / RATE + 1);
+    let longest = permutations.clone().max().unwrap_or(0);
+    longest.saturating_mul(wide.cost) < permutations.sum()
 }
 
 /// Absorbs one block of every unfinished input per permutation.
@@ -96,7 +113,28 @@ mod tests {
             let borrowed = inputs.each_ref().map(Vec::as_slice);
             let expected = borrowed.map(keccak256);
             prop_assert_eq!(lockstep(borrowed, one_by_one), expected);
-            prop_assert_eq!(keccak256_x8(borrowed), expected);
+            if let Some(wide) = wide::permutation() {
+                prop_assert_eq!(lockstep(borrowed, wide.permute), expected);
+            }
         }
+
+        #[test]
+        fn however_many_are_hashed_together_each_has_its_own_digest(
+            inputs in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..600), 0..40),
+        ) {
+            let borrowed: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
+            let expected: Vec<_> = borrowed.iter().map(|input| keccak256(input)).collect();
+            prop_assert_eq!(keccak256_all(&borrowed), expected);
+        }
+    }
+
+    #[test]
+    fn a_row_is_hashed_together_if_that_takes_fewer_permutations_by_their_cost() {
+        let wide = Permutation { permute: one_by_one, cost: 5 };
+        let (short, long) = ([0; 100], [0; 600]);
+        assert!(pays(&[&short[..]; 6], &wide));
+        assert!(!pays(&[&short[..]; 5], &wide), "five of one permutation");
+        assert!(!pays(&[&short[..], &short, &short, &short, &short, &short, &long], &wide));
+        assert!(!pays(&[], &wide));
     }
 }

@@ -1,6 +1,7 @@
 //! Keccak-256 as Ethereum uses it (the original padding, not SHA-3's).
 //!
-//! [`keccak256`] hashes one input, [`Keccak256`] a stream, [`keccak256_x8`] eight inputs at once.
+//! [`keccak256`] hashes one input, [`Keccak256`] a stream, [`keccak256_all`] many inputs, eight at
+//! once.
 //! The permutation is plain Rust, compiled more than once for different CPU features; the best
 //! fit is chosen at run time. This crate knows nothing of what is hashed, and it is the only
 //! core with `unsafe` in it: the calls into those compilations and the vector instructions.
@@ -14,7 +15,7 @@ mod permutation;
 mod sponge;
 mod wide;
 
-pub use eight::keccak256_x8;
+pub use eight::keccak256_all;
 pub use sponge::{Keccak256, RATE};
 
 /// Bytes of a digest.

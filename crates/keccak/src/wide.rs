@@ -15,21 +15,31 @@ pub(crate) type States = [Lanes; LANES];
 #[repr(align(64))]
 pub(crate) struct Lanes(pub(crate) [u64; WIDTH]);
 
-/// The fastest way to permute eight states on this CPU; `None` if that is one by one.
-pub(crate) fn permutation() -> Option<fn(&mut States)> {
+/// A way to permute eight states.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Permutation {
+    pub(crate) permute: fn(&mut States),
+    /// Its time in permutations of one state, rounded up.
+    pub(crate) cost: usize,
+}
+
+/// The fastest way on this CPU; `None` if that is one by one.
+pub(crate) fn permutation() -> Option<Permutation> {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") {
-            return Some(|states| {
+            let permute = |states: &mut States| {
                 // SAFETY: AVX-512F, for which the function is compiled, has just been found.
                 unsafe { x86::permute_avx512(states) }
-            });
+            };
+            return Some(Permutation { permute, cost: 3 });
         }
         if is_x86_feature_detected!("avx2") {
-            return Some(|states| {
+            let permute = |states: &mut States| {
                 // SAFETY: AVX2, for which the function is compiled, has just been found.
                 unsafe { x86::permute_avx2(states) }
-            });
+            };
+            return Some(Permutation { permute, cost: 5 });
         }
     }
     None
@@ -52,15 +62,16 @@ mod x86 {
     /// Thirty-two registers of eight lanes hold the whole state.
     #[target_feature(enable = "avx512f")]
     pub(super) fn permute_avx512(states: &mut States) {
-        let mut lanes = states.map(|Lanes(lanes)| {
+        let mut lanes = [Eight(_mm512_set1_epi64(0)); LANES];
+        for (Eight(vector), Lanes(lanes)) in lanes.iter_mut().zip(&*states) {
             // SAFETY: both are 64 bytes, and any bits make a vector.
-            Eight(unsafe { transmute::<[u64; WIDTH], __m512i>(lanes) })
-        });
+            *vector = unsafe { transmute::<[u64; WIDTH], __m512i>(*lanes) };
+        }
         permute_lanes(&mut lanes);
-        *states = lanes.map(|Eight(vector)| {
+        for (Eight(vector), Lanes(lanes)) in lanes.iter().zip(states) {
             // SAFETY: both are 64 bytes, and any bits make integers.
-            Lanes(unsafe { transmute::<__m512i, [u64; WIDTH]>(vector) })
-        });
+            *lanes = unsafe { transmute::<__m512i, [u64; WIDTH]>(*vector) };
+        }
     }
 
     /// Four states, and then the other four.

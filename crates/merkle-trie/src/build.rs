@@ -96,7 +96,8 @@ impl<E: FnMut(&[u8], B256, &[u8])> Builder<'_, E> {
         let shared = rest.get(..shared).unwrap_or_default();
         self.path.extend_from_slice(shared);
         let branch = self.branch(entries);
-        let link = self.link(&branch);
+        let link = Link::to(&branch);
+        self.emit(&link, &branch);
         self.path.truncate(depth);
         encode_extension(shared, &link)
     }
@@ -110,28 +111,34 @@ impl<E: FnMut(&[u8], B256, &[u8])> Builder<'_, E> {
             value = Some(content.as_ref());
             entries = rest;
         }
-        let mut children: [Option<Link>; 16] = Default::default();
-        for (digit, child) in (0u8..).zip(&mut children) {
+        let mut encodings: [Option<Vec<u8>>; 16] = Default::default();
+        for (digit, encoding) in (0u8..).zip(&mut encodings) {
             let count =
                 entries.partition_point(|(key, _)| nibble(key.as_ref(), depth) <= Some(digit));
             let Some((own, rest)) = entries.split_at_checked(count) else { break };
             entries = rest;
             if !own.is_empty() {
                 self.path.push(digit);
-                let encoding = self.node(own);
-                *child = Some(self.link(&encoding));
+                *encoding = Some(self.node(own));
+                self.path.pop();
+            }
+        }
+        let children = Link::to_children(&encodings);
+        for (digit, (child, encoding)) in (0u8..).zip(children.iter().zip(&encodings)) {
+            if let (Some(link), Some(encoding)) = (child, encoding) {
+                self.path.push(digit);
+                self.emit(link, encoding);
                 self.path.pop();
             }
         }
         encode_branch(children.iter().map(Option::as_ref), value)
     }
 
-    fn link(&mut self, encoding: &[u8]) -> Link {
-        let link = Link::to(encoding);
-        if let Link::Hash(hash) = &link {
+    /// Emits the node at `self.path`, unless it stands inside its parent.
+    fn emit(&mut self, link: &Link, encoding: &[u8]) {
+        if let Link::Hash(hash) = link {
             (self.emit)(&self.path, *hash, encoding);
         }
-        link
     }
 }
 

@@ -126,6 +126,22 @@ impl Link {
         }
     }
 
+    /// The links to children of a branch with these encodings.
+    pub(crate) fn to_children(encodings: &[Option<Vec<u8>>; 16]) -> [Option<Self>; 16] {
+        let is_long = |encoding: &&[u8]| encoding.len() >= INLINE_LIMIT;
+        let long: Vec<&[u8]> =
+            encodings.iter().flatten().map(Vec::as_slice).filter(is_long).collect();
+        let mut hashes = keccak::keccak256_all(&long).into_iter();
+        encodings.each_ref().map(|encoding| {
+            let encoding = encoding.as_deref()?;
+            if is_long(&encoding) {
+                hashes.next().map(|hash| Self::Hash(hash.into()))
+            } else {
+                Some(Self::Inline(encoding.to_vec()))
+            }
+        })
+    }
+
     fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Self::Hash(hash) => hash.encode(out),

@@ -276,6 +276,24 @@ impl Cell {
     }
 }
 
+impl Branch {
+    /// Encodes the children that changed, and hashes them together.
+    fn encode_children(&mut self) {
+        let encodings = self.children.each_mut().map(|child| match child {
+            Child::Loaded(cell) if cell.encoded.is_none() => Some(cell.node.encode()),
+            Child::Empty | Child::Stored(_) | Child::Loaded(_) => None,
+        });
+        let links = Link::to_children(&encodings);
+        for (child, (encoding, link)) in
+            self.children.iter_mut().zip(encodings.into_iter().zip(links))
+        {
+            if let (Child::Loaded(cell), Some(link)) = (child, link) {
+                cell.encoded = Some(Encoded { link, fresh: encoding });
+            }
+        }
+    }
+}
+
 impl Node {
     fn encode(&mut self) -> Vec<u8> {
         match self {
@@ -285,6 +303,7 @@ impl Node {
                 None => Vec::new(),
             },
             Self::Branch(branch) => {
+                branch.encode_children();
                 let links: [Option<Link>; 16] = branch.children.each_mut().map(Child::link);
                 node::encode_branch(links.iter().map(Option::as_ref), branch.value.as_deref())
             }
