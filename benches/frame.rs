@@ -14,6 +14,7 @@ use aes::{
     cipher::{BlockCipherEncrypt as _, KeyInit as _, KeyIvInit as _, StreamCipher as _},
 };
 use keccak::Keccak256;
+use les_benches::thread_nanos;
 use rlpx::{FRAME_LIMIT, FrameCodec, HEADER, Secrets};
 use sha3::Digest as _;
 
@@ -122,25 +123,19 @@ impl Codec for Baseline {
     }
 }
 
-/// Nanoseconds that this thread has run.
-fn cpu() -> u64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    u64::try_from(time.tv_sec * 1_000_000_000 + time.tv_nsec).unwrap()
-}
-
 /// Nanoseconds per round trip of a frame with a one-byte id and `length` bytes.
 fn measure(codec: &mut impl Codec, length: usize) -> u64 {
     let body: Vec<u8> = (0..=length).map(|i| (i * i / 7).to_le_bytes()[0]).collect();
     let mut frame = Vec::new();
     let rounds = 8_000_000 / (1000 + 8 * length);
-    let start = cpu();
+    let start = thread_nanos();
     for _ in 0..rounds {
         frame.clear();
         codec.encode(black_box(&body), &mut frame);
         let decoded = codec.decode(&mut frame);
         assert_eq!(decoded.len(), body.len());
     }
-    (cpu() - start) / u64::try_from(rounds).unwrap()
+    (thread_nanos() - start) / u64::try_from(rounds).unwrap()
 }
 
 /// The figures that `program bench` prints: payload and nanoseconds, one pair a line.

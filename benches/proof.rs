@@ -12,6 +12,7 @@ use std::{collections::BTreeMap, env, hint::black_box, process::Command};
 use alloy_primitives::{Address, B256, U256, keccak256};
 use chain_backend::{Backend, ExecutedBlock, Store, StoreOptions, memory::Generator};
 use consensus::GenesisAccount;
+use les_benches::thread_nanos;
 use merkle_trie::NodeSet;
 
 const PROOFS: u64 = 20_000;
@@ -23,19 +24,13 @@ fn address(n: u64) -> Address {
     Address::from_word(keccak256(n.to_be_bytes()))
 }
 
-/// Nanoseconds that this thread has run.
-fn cpu() -> u64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    u64::try_from(time.tv_sec * 1_000_000_000 + time.tv_nsec).unwrap()
-}
-
 /// Nanoseconds a round, of the fastest turn after one that warms up.
 fn fastest(rounds: u64, mut turn: impl FnMut()) -> u64 {
     turn();
     let times = (0..TURNS).map(|_| {
-        let start = cpu();
+        let start = thread_nanos();
         turn();
-        (cpu() - start) / rounds
+        (thread_nanos() - start) / rounds
     });
     times.min().unwrap()
 }

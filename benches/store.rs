@@ -18,6 +18,7 @@ use std::{
 };
 
 use alloy_primitives::{B256, Bytes, U256, keccak256};
+use les_benches::thread_nanos;
 use merkle_trie::{NodeSet, NodeSource, build_sorted, prove};
 
 const PROOFS: u64 = 20_000;
@@ -174,12 +175,6 @@ fn build(accounts: u64) -> Trie {
     Trie { root, nodes, accounts }
 }
 
-/// Nanoseconds that this thread has run.
-fn cpu() -> u64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    u64::try_from(time.tv_sec * 1_000_000_000 + time.tv_nsec).unwrap()
-}
-
 fn measure<E: Engine>(trie: &Trie, by_path: bool) {
     let directory = tempfile::tempdir().unwrap();
     let mut engine = E::open(directory.path());
@@ -198,14 +193,14 @@ fn measure<E: Engine>(trie: &Trie, by_path: bool) {
     let keys: Vec<_> = (0..PROOFS).map(|i| account_key(i * 7919 % trie.accounts)).collect();
     let mut times = Vec::new();
     for _ in 0..=TURNS {
-        let start = cpu();
+        let start = thread_nanos();
         for key in &keys {
             let mut nodes = NodeSet::default();
             let source = Nodes { engine: &engine, by_path };
             assert!(prove(&source, trie.root, key.as_slice(), 0, &mut nodes).unwrap().is_some());
             black_box(nodes.payload());
         }
-        times.push((cpu() - start) / PROOFS);
+        times.push((thread_nanos() - start) / PROOFS);
     }
     let proof = times.iter().skip(1).min().copied().unwrap();
 

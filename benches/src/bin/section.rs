@@ -12,9 +12,10 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark that fails must stop")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
-use std::{env, fs, path::Path, sync::Arc, time::Instant};
+use std::{env, path::Path, sync::Arc, time::Instant};
 
 use chain_backend::{Backend as _, HelperStep, HelperTrieBuilder, Store, StoreOptions};
+use les_benches::thread_nanos;
 
 fn main() {
     let directory = env::args().nth(1).unwrap();
@@ -33,10 +34,4 @@ fn main() {
         checkpoint.cht_root,
         checkpoint.bloom_root,
     );
-}
-
-/// CPU time of this thread, which does all the work.
-fn thread_nanos() -> u64 {
-    let figures = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    figures.split_whitespace().next().unwrap().parse().unwrap()
 }
