@@ -108,7 +108,7 @@ mod tests {
     proptest! {
         #[test]
         fn lockstep_hashes_like_one_by_one(
-            inputs in proptest::array::uniform8(proptest::collection::vec(any::<u8>(), 0..600)),
+            inputs in prop::array::uniform8(prop::collection::vec(any::<u8>(), 0..600)),
         ) {
             let borrowed = inputs.each_ref().map(Vec::as_slice);
             let expected = borrowed.map(keccak256);
@@ -120,7 +120,7 @@ mod tests {
 
         #[test]
         fn however_many_are_hashed_together_each_has_its_own_digest(
-            inputs in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..600), 0..40),
+            inputs in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..600), 0..40),
         ) {
             let borrowed: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
             let expected: Vec<_> = borrowed.iter().map(|input| keccak256(input)).collect();
