@@ -42,9 +42,10 @@ impl Body {
         let withdrawals =
             if fields.is_empty() { None } else { Some(payload("withdrawals", &mut fields)?) };
         end("the list", fields)?;
-        let transactions_root = root("a transaction", transactions)?;
+        let transactions_root = root("a transaction", transactions, MAX_TYPE)?;
         let uncles_hash = keccak::keccak256(uncles).into();
-        let withdrawals_root = withdrawals.map(|items| root("a withdrawal", items)).transpose()?;
+        let withdrawals_root =
+            withdrawals.map(|items| root("a withdrawal", items, None)).transpose()?;
         let rlp = Bytes::copy_from_slice(rlp);
         Ok(Self { rlp, transactions_root, uncles_hash, withdrawals_root })
     }
@@ -83,8 +84,13 @@ impl Body {
     }
 }
 
-/// Root of the trie of a list's items: a list is its own RLP, a string its content (EIP-2718).
-fn root(part: &'static str, mut items: &[u8]) -> Result<B256, BodyError> {
+/// The highest type of a transaction (EIP-2718): where more follows, a list begins.
+const MAX_TYPE: Option<u8> = Some(0x7f);
+
+/// Root of the trie of a list's items: a list is its own RLP, a string its content, which begins
+/// with a type up to `max_type` (EIP-2718). A list wrapped in a string would have the same root as
+/// the list, and is another body.
+fn root(part: &'static str, mut items: &[u8], max_type: Option<u8>) -> Result<B256, BodyError> {
     let mut leaves: Vec<&[u8]> = Vec::new();
     while !items.is_empty() {
         let start = items;
@@ -92,11 +98,11 @@ fn root(part: &'static str, mut items: &[u8]) -> Result<B256, BodyError> {
         let content = items.get(..head.payload_length).unwrap_or_default();
         items = items.get(head.payload_length..).unwrap_or_default();
         let whole = start.get(..start.len() - items.len()).unwrap_or_default();
-        let leaf = if head.list { whole } else { content };
-        if leaf.is_empty() {
+        let is_typed = content.first().is_some_and(|first| Some(*first) <= max_type);
+        if !head.list && !is_typed {
             return Err(BodyError { part, error: alloy_rlp::Error::UnexpectedString });
         }
-        leaves.push(leaf);
+        leaves.push(if head.list { whole } else { content });
     }
     // Only an empty leaf is an error, and there is none.
     Ok(merkle_trie::build_ordered_list(&leaves).unwrap_or_default())
