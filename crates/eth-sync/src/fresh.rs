@@ -164,6 +164,7 @@ impl EthSync {
             return Err(Fault::WrongNumber { announced, found });
         }
         check_time(&header, now)?;
+        peer.had_announced();
         // Without its parent, or while a session uses the line, it is left to a session.
         if chain.total_difficulty(&header.parent_hash).is_none() || peer.bodies.is_some() {
             peer.hint = Some(announced);
@@ -237,11 +238,11 @@ impl EthSync {
         let peers: Vec<PeerId> = self.peers.keys().copied().collect();
         for id in peers {
             let Some(peer) = self.peers.get_mut(&id) else { continue };
-            peer.forget_announced(|hash| {
-                chain.total_difficulty(hash).is_some()
-                    || self.fresh.contains(hash)
-                    || self.imports.end_in(hash)
-            });
+            peer.forget_announced(|hash| chain.total_difficulty(hash).is_some());
+            let coming = peer
+                .forget_announced(|hash| self.fresh.contains(hash) || self.imports.end_in(hash));
+            // Should what came from another be of no use, this peer has it.
+            peer.hint = coming.last().copied().or(peer.hint);
             if let Some(block) = peer.take_announced(now.time) {
                 let origin = crate::Origin::Hash(block.hash);
                 let request = HeaderRequest { origin, count: 1, reverse: false };

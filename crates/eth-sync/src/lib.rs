@@ -5,8 +5,10 @@
 //!
 //! * *Sync.* While somebody claims a heavier chain than ours, one peer at a time, the heaviest, is
 //!   the master of a session: the newest common ancestor is searched downwards, headers are
-//!   fetched from it upwards, bodies from everybody at once. Nothing is imported before the
-//!   headers add up to more than our chain, so a lighter fork leaves no trace.
+//!   fetched from it upwards, bodies from everybody at once, the next one needed from the fastest.
+//!   Nothing is imported before the headers add up to more than our chain, so a lighter fork
+//!   leaves no trace. Full nodes tell of a block before they have executed it, so one whose chain
+//!   is lighter than it said is given some seconds before that counts as a lie.
 //! * *After it.* A block that comes with its parent here is imported at once; one that is only
 //!   announced is fetched; one whose parent is unknown begins a session.
 //! * *Our own news.* A new head goes whole to the square root of the peers that may not have it,

@@ -49,6 +49,13 @@ pub const REQUEST_TIMEOUT: Millis = Millis(20_000);
 /// chains change once in many blocks.
 pub(crate) const MAX_RESTARTS: u32 = 8;
 
+/// Times that a peer is given time to have the chain it said it has, before it counts as a lie.
+/// Together they last seven seconds, in which the largest block is executed.
+pub(crate) const MAX_WAITS: u32 = 5;
+
+/// The first such time, and what each is longer than the one before.
+pub(crate) const WAIT: Millis = Millis(500);
+
 /// Seconds by which a block may be ahead of our clock (go-ethereum's
 /// `allowedFutureBlockTimeSeconds`).
 pub(crate) const FUTURE_SECONDS: u64 = 15;

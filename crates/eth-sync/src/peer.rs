@@ -3,11 +3,11 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use alloy_primitives::{B256, U256};
-use flow_control::Time;
+use flow_control::{Millis, Time};
 
 use crate::{
     BlockId, Fault, RequestId, SealedHeader, Status,
-    limits::{MAX_ANNOUNCED, MAX_KNOWN, MAX_MISSING},
+    limits::{MAX_ANNOUNCED, MAX_KNOWN, MAX_MISSING, REQUEST_TIMEOUT, WAIT},
 };
 
 /// The heaviest chain that a peer says it has.
@@ -45,11 +45,15 @@ pub(crate) enum BodiesFor {
 #[derive(Debug)]
 pub(crate) struct Pending<P> {
     pub(crate) request: RequestId,
-    pub(crate) deadline: Time,
+    pub(crate) asked: Time,
     pub(crate) purpose: P,
 }
 
 impl<P> Pending<P> {
+    fn deadline(&self) -> Time {
+        self.asked.after(REQUEST_TIMEOUT)
+    }
+
     /// Takes the request that a reply belongs to.
     pub(crate) fn answered(slot: &mut Option<Self>, request: RequestId) -> Result<P, Fault> {
         let pending = slot.take_if(|pending| pending.request == request);
@@ -69,6 +73,12 @@ pub(crate) struct Peer {
     pub(crate) lacks_bodies: bool,
     /// Times that its chain changed under a sync.
     pub(crate) restarts: u32,
+    /// Times that it was given time to have the chain that it said it has.
+    waits: u32,
+    /// Until when it has that time.
+    waits_until: Option<Time>,
+    /// Nanoseconds that it took for a body when it was last asked for some.
+    pub(crate) pace: u64,
     missing: u32,
     announced: VecDeque<Announced>,
     known: KnownBlocks,
@@ -96,6 +106,9 @@ impl Peer {
             bodies: None,
             lacks_bodies: false,
             restarts: 0,
+            waits: 0,
+            waits_until: None,
+            pace: 0,
             missing: 0,
             announced: VecDeque::new(),
             known,
@@ -119,6 +132,34 @@ impl Peer {
         }
     }
 
+    /// Gives it time to have the chain that it said it has.
+    pub(crate) fn waits(&mut self, now: Time) {
+        self.waits = self.waits.saturating_add(1);
+        self.waits_until = Some(now.after(Millis(WAIT.0.saturating_mul(self.waits.into()))));
+    }
+
+    /// Until when it has that time.
+    pub(crate) const fn waits_until(&self) -> Option<Time> {
+        self.waits_until
+    }
+
+    /// How often it was given time.
+    pub(crate) const fn wait_count(&self) -> u32 {
+        self.waits
+    }
+
+    /// Ends that time when it is over.
+    pub(crate) fn look_at_the_clock(&mut self, now: Time) {
+        self.waits_until.take_if(|until| *until <= now);
+    }
+
+    /// It had what it said, or nobody wants that any more.
+    pub(crate) const fn forgive(&mut self) {
+        self.restarts = 0;
+        self.waits = 0;
+        self.waits_until = None;
+    }
+
     /// Notes a block to be fetched when `due`.
     pub(crate) fn announces(&mut self, block: BlockId, due: Time) {
         if self.announced.iter().any(|announced| announced.block.hash == block.hash) {
@@ -130,9 +171,12 @@ impl Peer {
         self.announced.push_back(Announced { block, due });
     }
 
-    /// Forgets announced blocks that came by another way.
-    pub(crate) fn forget_announced(&mut self, came: impl Fn(&B256) -> bool) {
+    /// Forgets announced blocks that came by another way; says which.
+    pub(crate) fn forget_announced(&mut self, came: impl Fn(&B256) -> bool) -> Vec<BlockId> {
+        let here = self.announced.iter().map(|announced| announced.block);
+        let here = here.filter(|block| came(&block.hash)).collect();
         self.announced.retain(|announced| !came(&announced.block.hash));
+        here
     }
 
     /// When an announced block is to be fetched; never while something else is.
@@ -147,6 +191,11 @@ impl Peer {
         self.announced.pop_front().map(|announced| announced.block)
     }
 
+    /// An announced block was there.
+    pub(crate) const fn had_announced(&mut self) {
+        self.missing = 0;
+    }
+
     /// An announced block was not there.
     pub(crate) fn lacked_announced(&mut self) -> Result<(), Fault> {
         self.missing = self.missing.saturating_add(1);
@@ -155,18 +204,18 @@ impl Peer {
 
     /// The earliest time at which something is due or late.
     pub(crate) fn next_deadline(&self) -> Option<Time> {
-        let headers = self.headers.as_ref().map(|pending| pending.deadline);
-        let bodies = self.bodies.as_ref().map(|pending| pending.deadline);
+        let headers = self.headers.as_ref().map(Pending::deadline);
+        let bodies = self.bodies.as_ref().map(Pending::deadline);
         headers.into_iter().chain(bodies).min()
     }
 
     /// What it did not send in time.
     pub(crate) fn stalled(&self, now: Time) -> Option<Fault> {
         let late = |deadline: Time| deadline <= now;
-        if self.headers.as_ref().is_some_and(|pending| late(pending.deadline)) {
+        if self.headers.as_ref().is_some_and(|pending| late(pending.deadline())) {
             return Some(Fault::Stalled("headers"));
         }
-        let bodies = self.bodies.as_ref().is_some_and(|pending| late(pending.deadline));
+        let bodies = self.bodies.as_ref().is_some_and(|pending| late(pending.deadline()));
         bodies.then_some(Fault::Stalled("bodies"))
     }
 }

@@ -95,10 +95,9 @@ impl BlockQueue {
     }
 
     /// Takes the reply to a request: bodies in the order of the blocks, some may be left out.
-    /// Returns how many there were; what was left out is to be requested again.
-    pub(crate) fn fill(&mut self, blocks: &[BlockId], bodies: Vec<Body>) -> Result<usize, Fault> {
+    /// Returns whether the first was among them; what was left out is to be requested again.
+    pub(crate) fn fill(&mut self, blocks: &[BlockId], bodies: Vec<Body>) -> Result<bool, Fault> {
         self.open_requests = self.open_requests.saturating_sub(1);
-        let received = bodies.len();
         let mut left = blocks.iter();
         let result = bodies.into_iter().try_for_each(|body| {
             let index = left.find_map(|block| self.slot_for(block, &body));
@@ -108,7 +107,8 @@ impl BlockQueue {
             Ok(())
         });
         self.make_missing(blocks);
-        result.map(|()| received)
+        let first = blocks.first().and_then(|block| self.slots.get(self.index(block)?));
+        result.map(|()| first.is_some_and(|slot| matches!(slot.content, Content::Here(_))))
     }
 
     /// A request will not be answered.

@@ -80,10 +80,12 @@ impl Search {
         self.down_to(from, Some(lowest.parent_hash))
     }
 
-    /// A chain that became heavier and shorter has nothing at this height.
+    /// A chain that became heavier and shorter, or is not executed yet, has nothing at this height.
     fn none_there(self) -> Result<Found, Fault> {
-        let from = self.from.checked_sub(self.count());
-        self.down_to(from.ok_or(Fault::WrongHeaders("no first block"))?, None)
+        if self.from == 0 {
+            return Err(Fault::WrongHeaders("no first block"));
+        }
+        self.down_to(self.from.saturating_sub(self.count()), None)
     }
 
     const fn down_to(self, from: u64, expected: Option<B256>) -> Result<Found, Fault> {

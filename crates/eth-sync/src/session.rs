@@ -9,7 +9,7 @@ use alloy_primitives::{B256, U256};
 
 use crate::{
     Fault, LocalChain, Now, Origin, PeerId, SealedHeader,
-    limits::{FUTURE_SECONDS, HEADERS_PER_REQUEST, MAX_QUEUED_HEADERS, MAX_RESTARTS},
+    limits::{FUTURE_SECONDS, HEADERS_PER_REQUEST, MAX_QUEUED_HEADERS, MAX_RESTARTS, MAX_WAITS},
     peer::Claim,
     queue::BlockQueue,
     search::{Found, Search},
@@ -48,6 +48,8 @@ pub(crate) enum Course {
     GoOn,
     /// The peer's chain is another one now: begin anew.
     BeginAnew,
+    /// The chain is not there, or not yet: begin anew in a while.
+    Wait,
 }
 
 /// One sync.
@@ -61,8 +63,8 @@ pub(crate) struct Session {
     step: Step,
     /// Its headers add up to more than our chain: only then are its blocks wanted.
     heavier: bool,
-    /// The peer's chain changed, or seemed to, in a session before this one.
-    is_repeated: bool,
+    /// Times that the peer was given time to have this chain.
+    waits: u32,
     /// Replies that were shorter than they could be.
     short_replies: u32,
     /// Where it began, once known.
@@ -81,9 +83,9 @@ impl Session {
         Self::new(master, step, Some(claim.total_difficulty), claim.number.unwrap_or_default())
     }
 
-    /// Notes whether the peer's chain changed in a session before.
-    pub(crate) const fn repeated(mut self, is_repeated: bool) -> Self {
-        self.is_repeated = is_repeated;
+    /// Notes how often the peer was given time to have its chain.
+    pub(crate) const fn after(mut self, waits: u32) -> Self {
+        self.waits = waits;
         self
     }
 
@@ -100,7 +102,7 @@ impl Session {
             claimed,
             step,
             heavier: false,
-            is_repeated: false,
+            waits: 0,
             short_replies: 0,
             ancestor: None,
             highest,
@@ -204,8 +206,9 @@ impl Session {
         let kept = self.claimed.is_none_or(|claimed| tip.total_difficulty >= claimed);
         let short = u64::try_from(received).unwrap_or(u64::MAX) < HEADERS_PER_REQUEST;
         if received == 0 && !kept {
-            // A chain that became heavier and shorter in between ends here, too, but once only.
-            return if self.is_repeated { Err(less) } else { Ok(Course::BeginAnew) };
+            // A full node tells of a block before it has executed it, and a chain may become
+            // heavier and shorter in between; a lie stays one.
+            return if self.waits < MAX_WAITS { Ok(Course::Wait) } else { Err(less) };
         }
         self.step =
             if received == 0 || short && kept { Step::Complete } else { Step::Headers(tip) };

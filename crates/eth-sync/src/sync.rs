@@ -10,9 +10,7 @@ use crate::{
     PeerId, RequestId, SealedHeader, SegmentId, Status,
     fresh::Fresh,
     import::Imports,
-    limits::{
-        MAX_FORK_DEPTH, MAX_PEERS, MAX_REPLY_BYTES, MAX_RESTARTS, REQUEST_TIMEOUT, SHORTER_CHAIN,
-    },
+    limits::{MAX_FORK_DEPTH, MAX_PEERS, MAX_REPLY_BYTES, MAX_RESTARTS, SHORTER_CHAIN},
     peer::{BodiesFor, HeadersFor, Peer, Pending},
     random::Random,
     session::{Course, HeaderRequest, Session},
@@ -70,7 +68,7 @@ impl EthSync {
                 self.judge(peer, result);
             }
             Event::Bodies { peer, request, bodies } => {
-                let result = self.bodies(peer, request, bodies, chain);
+                let result = self.bodies(peer, request, bodies, now, chain);
                 self.judge(peer, result);
             }
             Event::NewBlockHashes { peer, blocks } => {
@@ -86,6 +84,7 @@ impl EthSync {
             Event::Timeout => {}
         }
         self.drop_stalled(now.time);
+        self.peers.values_mut().for_each(|peer| peer.look_at_the_clock(now.time));
         if !self.is_closed {
             self.go_on(now, chain);
         }
@@ -112,10 +111,11 @@ impl EthSync {
     /// When [`Event::Timeout`] is due.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Time> {
-        let fetches = self.session.is_none() && !self.is_closed;
+        let begins = self.session.is_none() && !self.is_closed;
         let of_peer = |peer: &Peer| {
-            let announced = peer.announced_due().filter(|_| fetches);
-            peer.next_deadline().into_iter().chain(announced).min()
+            let begun = [peer.announced_due(), peer.waits_until()];
+            let begun = begun.into_iter().flatten().filter(|_| begins);
+            peer.next_deadline().into_iter().chain(begun).min()
         };
         self.peers.values().filter_map(of_peer).min()
     }
@@ -195,10 +195,11 @@ impl EthSync {
             HeadersFor::Sync => {
                 headers.last().into_iter().for_each(|last| peer.has(last.hash()));
                 let Some(session) = &mut self.session else { return Ok(()) };
-                if session.headers(headers, now, chain)? == Course::GoOn {
-                    return Ok(());
+                match session.headers(headers, now, chain)? {
+                    Course::GoOn => return Ok(()),
+                    Course::Wait => peer.waits(now.time),
+                    Course::BeginAnew => peer.restarts = peer.restarts.saturating_add(1),
                 }
-                peer.restarts = peer.restarts.saturating_add(1);
                 if peer.restarts > MAX_RESTARTS {
                     return Err(Fault::Inconsistent);
                 }
@@ -213,9 +214,14 @@ impl EthSync {
         from: PeerId,
         request: RequestId,
         bodies: Vec<Body>,
+        now: Now,
         chain: &dyn LocalChain,
     ) -> Result<(), Fault> {
         let Some(peer) = self.peers.get_mut(&from) else { return Ok(()) };
+        if let Some(pending) = &peer.bodies {
+            let count = u64::try_from(bodies.len()).unwrap_or(u64::MAX).max(1);
+            peer.pace = now.time.nanos_since(pending.asked) / count;
+        }
         let purpose = Pending::answered(&mut peer.bodies, request)?;
         let bytes = bodies.iter().map(Body::bytes).fold(0, usize::saturating_add);
         let (blocks, session) = match (purpose, &mut self.session) {
@@ -229,8 +235,9 @@ impl EthSync {
             session.queue.release(&blocks);
             return Err(Fault::LargeReply { bytes, limit: MAX_REPLY_BYTES });
         }
-        if session.queue.fill(&blocks, bodies)? == 0 {
-            // Another chain's blocks need not be there, its own must.
+        if !session.queue.fill(&blocks, bodies)? {
+            // Another chain's blocks need not be there, its own must. Without the first no other is
+            // of use.
             if session.master == from {
                 return Err(Fault::NoBodies);
             }
@@ -274,14 +281,16 @@ impl EthSync {
     /// Begins a session with the heaviest chain, or with one of which only the height is known.
     fn begin_session(&mut self, chain: &dyn LocalChain) {
         let head = chain.head();
+        let is_heavier = |peer: &Peer| peer.claim.total_difficulty > head.total_difficulty;
+        self.peers.values_mut().filter(|peer| !is_heavier(peer)).for_each(Peer::forgive);
         let heaviest = self
             .peers
             .iter()
-            .filter(|(_, peer)| peer.claim.total_difficulty > head.total_difficulty)
+            .filter(|(_, peer)| is_heavier(peer) && peer.waits_until().is_none())
             .max_by_key(|(id, peer)| (peer.claim.total_difficulty, std::cmp::Reverse(**id)));
         if let Some((id, peer)) = heaviest {
             let session = Session::with_claim(*id, &peer.claim, chain);
-            self.session = Some(session.repeated(peer.restarts > 0));
+            self.session = Some(session.after(peer.wait_count()));
             return;
         }
         for (id, peer) in &mut self.peers {
@@ -322,10 +331,12 @@ impl EthSync {
 
     fn request_session_bodies(&mut self, now: Now) {
         let useful = |(id, peer): (&PeerId, &Peer)| {
-            (peer.bodies.is_none() && !peer.lacks_bodies).then_some(*id)
+            (peer.bodies.is_none() && !peer.lacks_bodies).then_some((peer.pace, *id))
         };
-        let idle: Vec<PeerId> = self.peers.iter().filter_map(useful).collect();
-        for peer in idle {
+        let mut idle: Vec<(u64, PeerId)> = self.peers.iter().filter_map(useful).collect();
+        // The fastest is asked for the first, for which all others wait.
+        idle.sort_unstable();
+        for (_, peer) in idle {
             let importing = self.imports.bytes();
             let Some(session) = self.session.as_mut().filter(|session| session.is_heavier()) else {
                 return;
@@ -357,7 +368,7 @@ impl EthSync {
     fn finish_session(&mut self, now: Now, chain: &dyn LocalChain) {
         let master = self.session.as_ref().map(|session| session.master);
         if let Some(peer) = master.and_then(|master| self.peers.get_mut(&master)) {
-            peer.restarts = 0;
+            peer.forgive();
         }
         self.end_session();
         self.begin_session(chain);
@@ -372,16 +383,16 @@ impl EthSync {
     pub(crate) fn request_headers(
         &mut self,
         peer: PeerId,
-        asked: HeaderRequest,
+        wanted: HeaderRequest,
         purpose: HeadersFor,
         now: Now,
     ) {
         let request = self.request_id();
-        let deadline = now.time.after(REQUEST_TIMEOUT);
+        let asked = now.time;
         if let Some(peer) = self.peers.get_mut(&peer) {
-            peer.headers = Some(Pending { request, deadline, purpose });
+            peer.headers = Some(Pending { request, asked, purpose });
         }
-        let HeaderRequest { origin, count, reverse } = asked;
+        let HeaderRequest { origin, count, reverse } = wanted;
         self.actions.push_back(Action::RequestHeaders { peer, request, origin, count, reverse });
     }
 
@@ -393,9 +404,9 @@ impl EthSync {
         now: Now,
     ) {
         let request = self.request_id();
-        let deadline = now.time.after(REQUEST_TIMEOUT);
+        let asked = now.time;
         if let Some(peer) = self.peers.get_mut(&peer) {
-            peer.bodies = Some(Pending { request, deadline, purpose });
+            peer.bodies = Some(Pending { request, asked, purpose });
         }
         let hashes = blocks.iter().map(|block| block.hash).collect();
         self.actions.push_back(Action::RequestBodies { peer, request, hashes });

@@ -126,6 +126,10 @@ fn a_chain_that_changes_with_every_reply_is_given_up() {
 fn bodies_must_fit_their_headers_and_a_message() {
     check(Manners::WrongBodies, true, "a body that does not fit");
     check(Manners::NoBodies, true, "no bodies to the headers it sent");
+    let mut scene = Scene::new();
+    let with_content = Make { transactions: [100, 0], ..Make::default() };
+    let tip = scene.fork(100, with_content);
+    scene.check(tip, Manners::LastBodyOnly, "no bodies to the headers it sent");
     check(Manners::HugeBodies, true, "a reply of 12582");
 }
 

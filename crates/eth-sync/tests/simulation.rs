@@ -22,7 +22,7 @@ use self::world::{
     random::Random,
 };
 
-const LIARS: [Manners; 12] = [
+const LIARS: [Manners; 13] = [
     Manners::NoHeaders,
     Manners::SilentOnBodies,
     Manners::AbsentHead,
@@ -34,6 +34,7 @@ const LIARS: [Manners; 12] = [
     Manners::WrongBodies,
     Manners::HugeBodies,
     Manners::NoBodies,
+    Manners::LastBodyOnly,
     Manners::Twice,
 ];
 
@@ -119,7 +120,10 @@ fn simulate(seed: u64) {
         let manners = random.pick(&LIARS);
         let invalid = |index| Make { is_valid: false, salt: seed + index, ..Make::default() };
         // What a liar has is not offered by an honest peer, so it must not be believed.
-        let tip = if matches!(manners, Manners::MoreDifficulty | Manners::NoBodies) {
+        let tip = if matches!(
+            manners,
+            Manners::MoreDifficulty | Manners::NoBodies | Manners::LastBodyOnly
+        ) {
             main
         } else {
             world.tree.extend_by(main, random.between(1, 300), invalid)

@@ -117,6 +117,11 @@ impl Tree {
         self.blocks.get(hash)
     }
 
+    /// Whether one block's chain is heavier than another's.
+    pub(crate) fn is_heavier(&self, one: &B256, other: &B256) -> bool {
+        self.block(one).total_difficulty > self.block(other).total_difficulty
+    }
+
     /// The chain up to a block, by number.
     pub(crate) fn chain(&self, tip: B256) -> Vec<B256> {
         let mut chain = vec![tip];

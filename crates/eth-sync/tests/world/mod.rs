@@ -45,6 +45,8 @@ enum Happening {
     Adopted(PeerId, B256),
     /// A peer leaves.
     Left(PeerId),
+    /// A peer has executed the block that it told of.
+    Executed(PeerId, B256),
     /// Blocks up to this one are made here.
     Made(B256),
 }
@@ -205,6 +207,13 @@ impl World {
                 self.peers.remove(&peer);
                 self.hear(Event::Disconnected { peer });
             }
+            Happening::Executed(id, tip) => {
+                if let Some(peer) = self.peers.get_mut(&id)
+                    && self.tree.is_heavier(&tip, &peer.tip)
+                {
+                    peer.adopt(tip);
+                }
+            }
             Happening::Made(tip) => self.made(tip),
         }
     }
@@ -244,18 +253,21 @@ impl World {
         }
         let block = self.tree.block(&tip).clone();
         let Some(peer) = self.peers.get_mut(&id) else { return };
-        if block.total_difficulty <= self.tree.block(&peer.tip).total_difficulty {
+        if !self.tree.is_heavier(&tip, &peer.tip) {
             return;
         }
-        peer.adopt(tip);
         let number = block.header.number;
         if self.random.once_in(2) {
+            peer.adopt(tip);
             let blocks = vec![BlockId { hash: tip, number }];
             self.hear(Event::NewBlockHashes { peer: id, blocks });
         } else {
+            // Sent whole, it is told of before it is executed, as in go-ethereum.
             let total_difficulty = block.total_difficulty;
             let block = Box::new(block.fetched());
             self.hear(Event::NewBlock { peer: id, block, total_difficulty });
+            let at = self.now + self.random.between(10, 2000) * MILLI;
+            self.schedule(at, Happening::Executed(id, tip));
         }
     }
 

@@ -37,6 +37,10 @@ pub(crate) enum Manners {
     HugeBodies,
     /// No bodies.
     NoBodies,
+    /// Of the bodies asked for the first one only.
+    FirstBodyOnly,
+    /// Of the bodies asked for the last one only.
+    LastBodyOnly,
     /// Every reply twice.
     Twice,
 }
@@ -158,6 +162,12 @@ impl Peer {
         match self.manners {
             Manners::SilentOnBodies => return Vec::new(),
             Manners::NoBodies => {}
+            Manners::FirstBodyOnly | Manners::LastBodyOnly => {
+                let is_first = self.manners == Manners::FirstBodyOnly;
+                let hash = if is_first { hashes.first() } else { hashes.last() };
+                let body = hash.map(|hash| &tree.block(hash).body);
+                bodies.extend(body.map(|body| Body::decode(body).unwrap()));
+            }
             Manners::WrongBodies => {
                 bodies.push(Body::decode(&[0xc5, 0xc3, 0x82, 2, 1, 0xc0]).unwrap());
             }
