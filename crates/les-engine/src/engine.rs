@@ -298,6 +298,11 @@ impl Engine {
         cost_list(&self.config.tariff)
     }
 
+    /// Requests of a client that are admitted and not served yet.
+    pub fn open_jobs(&mut self, peer: PeerId) -> u32 {
+        self.peers.client_mut(peer).map_or(0, |client| client.open_jobs)
+    }
+
     /// Connections that have a seat.
     #[must_use]
     pub fn connections(&self) -> usize {

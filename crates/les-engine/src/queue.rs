@@ -104,8 +104,20 @@ impl Queue {
     /// True if one more request like this one would be too much.
     pub(crate) fn is_full_for(&self, job: &Job) -> bool {
         self.waiting.len() >= self.limits.items
-            || self.bytes.saturating_add(job.request_bytes) > self.limits.bytes
+            || self.is_out_of_bytes_for(job)
             || self.work.saturating_add(job.forecast) > self.limits.work
+    }
+
+    /// True if it would be too many bytes.
+    pub(crate) fn is_out_of_bytes_for(&self, job: &Job) -> bool {
+        self.bytes.saturating_add(job.request_bytes) > self.limits.bytes
+    }
+
+    /// Bytes of all requests of a client.
+    pub(crate) fn bytes_of(&self, peer: PeerId) -> u64 {
+        let every = (peer, JobId(0))..=(peer, JobId(u64::MAX));
+        let bytes = self.waiting.range(every).map(|(_, waiting)| waiting.job.request_bytes);
+        bytes.fold(0, u64::saturating_add)
     }
 
     /// True if the queue is down to where it is left in peace.

@@ -63,16 +63,22 @@ impl Engine {
     }
 
     /// Makes room in the queue for one more job: freezes clients, free before paid, those that
-    /// can be told Stop before those that must be disconnected, the emptiest buffer first.
+    /// can be told Stop before those that must be disconnected, the emptiest buffer first. If it is
+    /// bytes that there are too many of, whoever brought most comes first.
     pub(crate) fn relieve(&mut self, job: &Job, now: Time) -> Relief {
         let mut victims = self.queue.clients();
         if !victims.contains(&job.peer) {
             victims.push(job.peer);
         }
+        let counts_bytes = self.queue.is_out_of_bytes_for(job);
         victims.sort_by_cached_key(|&peer| {
+            let own = if peer == job.peer { job.request_bytes } else { 0 };
+            let bytes = self.queue.bytes_of(peer).saturating_add(own);
+            let bytes = if counts_bytes { bytes } else { 0 };
             self.peers.client_mut(peer).map(|client| {
                 let cannot_stop = client.version < Version::Les3;
-                (Reverse(client.tier), cannot_stop, client.buffer.fullness(now), peer)
+                let fullness = client.buffer.fullness(now);
+                (Reverse(client.tier), Reverse(bytes), cannot_stop, fullness, peer)
             })
         });
         for victim in victims {

@@ -256,6 +256,23 @@ fn overload_freezes_the_emptiest_buffer_first_free_before_paid_and_les2_last() {
 }
 
 #[test]
+fn a_queue_full_of_bytes_is_emptied_of_those_who_brought_them() {
+    let mut engine = engine(QueueLimits { bytes: 1_000_000, ..QueueLimits::for_slots(64) });
+    let [busy, quiet, flooder] = [(); 3].map(|()| free_client(&mut engine));
+    let running = started(engine.requested(busy, bodies(1), NOW));
+    drop(engine.requested(quiet, bodies(30), NOW));
+    let huge = Asked { kind: RequestKind::SendTx, items: 1, bytes: 400_000, warm: false };
+    for _ in 0..2 {
+        queued(engine.requested(flooder, huge, NOW));
+    }
+    assert!(matches!(engine.requested(flooder, huge, NOW), Decision::Ignored));
+    let stopped: Vec<_> =
+        actions(&mut engine).into_iter().filter(|it| matches!(it, Action::Stop(_))).collect();
+    assert_eq!(stopped, [Action::Stop(flooder)], "its buffer is the fullest, and so what");
+    drop(engine.served(running, Spent::default(), NOW));
+}
+
+#[test]
 fn overload_that_falls_back_on_the_asker_ignores_its_request() {
     let mut engine = short_queue(1);
     let [first, second] = [(); 2].map(|()| free_client(&mut engine));
