@@ -16,6 +16,9 @@ use crate::{
 pub const EXPIRY: u64 = 3 * 60 * 60;
 /// Seconds after which a transaction is offered to the network once more.
 pub const REOFFER: u64 = 10 * 60;
+/// Seconds by which a transaction must have been sent again later for that to be written to the
+/// file: each time would be at every head.
+const NOTED: u64 = REOFFER;
 
 /// Whether the next block could take a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,9 +118,13 @@ impl RelaySet {
         let queue = self.senders.entry(sender).or_default();
         queue.facts = facts;
         let checked = queue.check(&transaction);
-        let room = checked
-            .and_then(|leaves| Ok((leaves, self.shares.room_for(client, weight(&transaction))?)));
-        let (leaves, others) = match room {
+        let room = checked.and_then(|leaves| {
+            let leaving = leaves.and_then(|nonce| self.waits_at(&sender, nonce));
+            let left = leaving.map(|entry| (entry.client, weight(&entry.transaction)));
+            let others = self.shares.room_for(client, weight(&transaction), left)?;
+            Ok((leaving.map(|entry| entry.transaction.hash()), others))
+        });
+        let (leaving, others) = match room {
             Ok(room) => room,
             Err(refusal) => {
                 self.settle(sender, now);
@@ -127,8 +134,6 @@ impl RelaySet {
         for other in others {
             self.remove(&other, now);
         }
-        let queue = self.senders.get(&sender);
-        let leaving = leaves.and_then(|nonce| queue?.items.get(&nonce).map(|left| left.hash()));
         if let Some(leaving) = leaving {
             self.remove(&leaving, now);
         }
@@ -142,6 +147,9 @@ impl RelaySet {
     /// on: whoever is first with a copy cannot make it share his fate.
     pub fn renew(&mut self, hash: &B256, client: Client, now: UnixSeconds) -> Option<Position> {
         let entry = self.waiting.get_mut(hash)?;
+        if entry.seen.0.saturating_add(NOTED) <= now.0 {
+            self.changes = self.changes.wrapping_add(1);
+        }
         entry.seen = entry.seen.max(now);
         let weight = weight(&entry.transaction);
         let lighter = self.shares.weight(client).saturating_add(weight);
@@ -236,6 +244,11 @@ impl RelaySet {
             self.offers.insert(self.numbers, *hash);
             entry.offer = Some((self.numbers, now));
         }
+    }
+
+    /// What waits with this nonce.
+    fn waits_at(&self, sender: &Address, nonce: u64) -> Option<&Entry> {
+        self.waiting.get(&self.senders.get(sender)?.items.get(&nonce)?.hash())
     }
 
     const fn number(&mut self) -> u64 {

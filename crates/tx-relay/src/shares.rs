@@ -74,13 +74,22 @@ impl Shares {
     }
 
     /// What must leave so that `client` can bring `weight` more: again and again the newest of
-    /// whoever uses most. Nobody loses anything to a client that uses as much as he does.
-    pub(crate) fn room_for(&self, client: Client, weight: usize) -> Result<Vec<B256>, Refusal> {
-        let own = self.weight(client).saturating_add(weight);
+    /// whoever uses most. Nobody loses anything to a client that uses as much as he does. What is
+    /// replaced, `left`, is that of a client and has a weight.
+    pub(crate) fn room_for(
+        &self,
+        client: Client,
+        weight: usize,
+        left: Option<(Client, usize)>,
+    ) -> Result<Vec<B256>, Refusal> {
+        let freed = left.map_or(0, |(_, weight)| weight);
+        let own_freed = left.filter(|(of, _)| *of == client).map_or(0, |(_, weight)| weight);
+        let own = self.weight(client).saturating_add(weight).saturating_sub(own_freed);
         if own > MAX_CLIENT_WEIGHT {
             return Err(Refusal::ClientFull);
         }
-        let mut excess = self.total.saturating_add(weight).saturating_sub(MAX_WEIGHT);
+        let total = self.total.saturating_add(weight).saturating_sub(freed);
+        let mut excess = total.saturating_sub(MAX_WEIGHT);
         let mut reduced: BTreeMap<Client, Reduced> = BTreeMap::new();
         let mut leaving = Vec::new();
         while excess > 0 {

@@ -128,6 +128,23 @@ fn one_client_alone_has_a_quarter() {
 }
 
 #[test]
+fn a_client_without_room_may_raise_the_price_of_its_own() {
+    let mut set = RelaySet::default();
+    let taken = (0..200)
+        .take_while(|from| {
+            set.submit(plain(*from, 0, GWEI, LARGE), client(1), rich(0), &RULES, NOW).is_ok()
+        })
+        .count();
+    assert!(taken > 10, "{taken} is no full share");
+    let weight = set.total_weight();
+    let raised = set.submit(plain(3, 0, 2 * GWEI, LARGE), client(1), rich(0), &RULES, NOW);
+    assert_eq!(raised, Ok(Position::Pending));
+    assert_eq!(set.total_weight(), weight);
+    let other = set.submit(plain(3, 1, GWEI, LARGE), client(1), rich(0), &RULES, NOW);
+    assert_eq!(other, Err(Refusal::ClientFull), "one more is one too many");
+}
+
+#[test]
 fn whoever_copies_another_one_first_cannot_take_it_down_with_him() {
     let mut set = RelaySet::default();
     let (copier, owner) = (client(1), client(2));
