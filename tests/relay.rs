@@ -22,6 +22,7 @@ use lesd::{
     ChainWriter, WriterThread,
     data_directory::init_from,
     dev::{self, BlockMaker, DevAccount, DevChain, DevConfig, Period},
+    relay::{Origin, Outcome},
 };
 
 const GWEI: u128 = 1_000_000_000;
@@ -147,6 +148,25 @@ fn refused(text: &str) -> Status {
 fn included(block: &Header, index: u64) -> Status {
     let hash = block.hash_slow().to_vec();
     (TxState::Included, Some((hash, block.number, index)), String::new())
+}
+
+#[test]
+fn a_transaction_that_comes_on_an_old_snapshot_leaves_the_pending_ones_pending() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut world = World::new(directory.path());
+    let (genesis, from) = (world.genesis(), world.dev.accounts[0]);
+    let [first, second, third] = [0, 1, 2].map(|nonce| transfer(&from, nonce, 2 * GWEI));
+    let relay = world.server.relay.clone();
+    let old = world.dev.chain.store.snapshot();
+    let origin = Origin::Operator;
+    for transaction in [&first, &second] {
+        let taken = relay.submit(&transaction.encoded_2718(), origin).unwrap();
+        assert!(matches!(taken, Outcome::Taken(_)), "{taken:?}");
+    }
+    let head = world.extend(&genesis, vec![first]);
+    let taken = relay.submit_at(old.as_ref(), &third.encoded_2718(), origin).unwrap();
+    assert!(matches!(taken, Outcome::Taken(_)), "{taken:?}");
+    assert_eq!(world.ready(&head), [second, third]);
 }
 
 #[test]

@@ -22,7 +22,7 @@ use consensus::{ChainSpec, Genesis, GenesisError};
 use rlpx::NodeKey;
 use serde_json::value::RawValue;
 
-use crate::config::KeySource;
+use crate::{config::KeySource, replace::replace};
 
 /// The file of the transactions that wait, within a data directory.
 pub const TRANSACTIONS: &str = "transactions";
@@ -96,6 +96,11 @@ pub enum Initialised {
     Already,
 }
 
+/// Whether a chain was made in a directory.
+pub(crate) fn holds_chain(directory: &Path) -> bool {
+    directory.join("chain").join("VERSION").exists()
+}
+
 /// Makes the chain of a genesis file, or opens it if it is there.
 ///
 /// # Errors
@@ -127,8 +132,12 @@ pub fn init_from(
     let spec = genesis.spec(&header).map_err(GenesisError::from).map_err(named_error)?;
     let options = store_options(cache_bytes);
     let store_directory = directory.join("chain");
+    let rules_file = directory.join("genesis.json");
+    let write_rules =
+        || replace(&rules_file, &without_accounts(text)).map_err(io_error("write", &rules_file));
     match Store::open(&store_directory, &options, Some(header.hash_slow())) {
         Ok(store) => {
+            write_rules()?;
             let chain = Chain { store: Arc::new(store), spec: Arc::new(spec) };
             return Ok((chain, Initialised::Already));
         }
@@ -136,8 +145,7 @@ pub fn init_from(
         Err(error) => return Err(error.into()),
     }
     fs::create_dir_all(directory).map_err(io_error("create", directory))?;
-    let rules_file = directory.join("genesis.json");
-    fs::write(&rules_file, without_accounts(text)).map_err(io_error("write", &rules_file))?;
+    write_rules()?;
     let make_header = |root| Header { state_root: root, ..header };
     let store = Store::create(&store_directory, &options, archive, genesis.alloc, make_header)?;
     Ok((Chain { store: Arc::new(store), spec: Arc::new(spec) }, Initialised::New))

@@ -34,6 +34,7 @@ mod peer_table;
 mod per_kind;
 mod readers;
 pub mod relay;
+mod replace;
 mod scratch;
 mod segment_line;
 mod serve;

@@ -27,7 +27,10 @@ pub use self::{
     schedule::Period,
     sealer::{BlockMaker, SealError, Sealer, SealerError, Transactions},
 };
-use crate::data_directory::{self, Chain, DirectoryError};
+use crate::{
+    data_directory::{self, Chain, DirectoryError},
+    replace::replace,
+};
 
 /// Funded accounts, if it is not said how many (as with Anvil).
 pub const DEFAULT_ACCOUNTS: u32 = 10;
@@ -111,9 +114,13 @@ pub fn open(
     let count = found.unwrap_or_else(|| config.accounts.map_or(DEFAULT_ACCOUNTS, NonZeroU32::get));
     let text = genesis_file(count)?;
     let named = Path::new("of the development chain");
+    let accounts = accounts::funded(count)?;
+    if !data_directory::holds_chain(directory) {
+        // Before the chain: without them it would not be known how many accounts that has.
+        files.write(&text, &accounts)?;
+    }
     let (chain, _) =
         data_directory::init_from(directory, text.as_bytes(), named, archive, cache_bytes)?;
-    let accounts = accounts::funded(count)?;
     files.write(&text, &accounts)?;
     Ok(DevChain { chain, accounts, files })
 }
@@ -156,7 +163,8 @@ impl DevFiles {
             move |source| OpenError::Io { path, source }
         };
         fs::create_dir_all(&self.directory).map_err(failed(&self.directory))?;
-        let write = |path: PathBuf, text: &str| fs::write(&path, text).map_err(failed(&path));
+        let write =
+            |path: PathBuf, text: &str| replace(&path, text.as_bytes()).map_err(failed(&path));
         write(self.genesis(), genesis)?;
         write(self.password(), &format!("{PASSWORD}\n"))?;
         for (index, account) in accounts.iter().enumerate() {

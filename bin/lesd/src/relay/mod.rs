@@ -22,18 +22,20 @@ use chain_backend::{
     recover_senders,
 };
 use consensus::{ChainSpec, Fork};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 use tracing::{debug, warn};
 use tx_relay::{
-    Client, Offer, Position, Refusal, RelaySet, RelayTransaction, Standing, UnixSeconds,
-    decode_transaction,
+    AccountFacts, Client, MAX_TRANSACTION_BYTES, Offer, Position, Refusal, RelaySet,
+    RelayTransaction, Rules, Standing, UnixSeconds, decode_transaction,
 };
 
-use crate::{clock::unix_seconds, dev::Transactions};
+use crate::{clock::unix_seconds, dev::Transactions, replace::replace};
 
 /// A crash loses no more than this: clients send theirs again at every head anyway.
 const SAVE_INTERVAL: Duration = Duration::from_secs(30);
+/// Times that a new head may come while a sender is looked up before the lookup counts as it is.
+const MAX_TRIES: usize = 8;
 /// What who sends a waiting transaction once more is told, where that is an error: not in LES.
 pub const ALREADY_KNOWN: &str = "already known";
 
@@ -83,6 +85,8 @@ struct Inner {
     spec: Arc<ChainSpec>,
     offers: watch::Sender<u64>,
     file: Option<PathBuf>,
+    /// Held while the file is written.
+    writing: Mutex<()>,
     min_tip: u64,
     /// The state of the set that was written last, as [`RelaySet::changes`] counts.
     written: AtomicU64,
@@ -120,6 +124,7 @@ impl TransactionRelay {
             spec,
             offers: watch::Sender::new(0),
             file,
+            writing: Mutex::new(()),
             min_tip,
             written: AtomicU64::new(0),
         };
@@ -138,13 +143,20 @@ impl TransactionRelay {
         self.submit_at(self.inner.backend.snapshot().as_ref(), canonical, origin)
     }
 
-    /// The same on a snapshot that the caller has.
-    pub(crate) fn submit_at(
+    /// The same for a caller that looks for included ones on a snapshot of his own.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub fn submit_at(
         &self,
         snapshot: &dyn Snapshot,
         canonical: &[u8],
         origin: Origin,
     ) -> Result<Outcome, BackendError> {
+        // Before the hash, whose cost is that of a transaction's most bytes.
+        if canonical.len() > MAX_TRANSACTION_BYTES {
+            return Ok(Outcome::Refused(Refusal::Oversized));
+        }
         let hash = keccak::keccak256(canonical).into();
         if let Some(lookup) = snapshot.transaction(&hash)? {
             return Ok(Outcome::Included(lookup));
@@ -158,11 +170,9 @@ impl TransactionRelay {
             Ok(transaction) => Arc::new(transaction),
             Err(refusal) => return Ok(Outcome::Refused(refusal)),
         };
-        let rules = self.rules(snapshot)?;
-        let facts = chain::account(snapshot, &transaction.sender())?;
-        let now = UnixSeconds(unix_seconds());
         let sender = transaction.sender();
-        let mut set = self.inner.set.lock();
+        let (mut set, facts, rules) = self.at_the_head(&sender)?;
+        let now = UnixSeconds(unix_seconds());
         let taken = set.submit(transaction, client, facts, &rules, now);
         let last = set.last_offer();
         drop(set);
@@ -174,6 +184,26 @@ impl TransactionRelay {
             }
             Err(refusal) => Outcome::Refused(refusal),
         })
+    }
+
+    /// The set, with what is known of a sender at the head that the set follows: an older nonce
+    /// would queue what the sender has pending.
+    fn at_the_head(
+        &self,
+        sender: &Address,
+    ) -> Result<(MutexGuard<'_, RelaySet>, AccountFacts, Rules), BackendError> {
+        let mut tries = 0;
+        loop {
+            let snapshot = self.inner.backend.snapshot();
+            let facts = chain::account(snapshot.as_ref(), sender)?;
+            let rules = self.rules(snapshot.as_ref())?;
+            let set = self.inner.set.lock();
+            // Whoever follows a head that comes now waits for the set, and then checks the sender.
+            if self.inner.backend.snapshot().head() == snapshot.head() || tries == MAX_TRIES {
+                return Ok((set, facts, rules));
+            }
+            tries += 1;
+        }
     }
 
     /// One that waits, or was included in a block newer than the caller's snapshot.
@@ -280,6 +310,7 @@ impl TransactionRelay {
     /// If the file cannot be written; it then is what it was.
     pub fn save(&self) -> std::io::Result<()> {
         let Some(path) = &self.inner.file else { return Ok(()) };
+        let _writing = self.inner.writing.lock();
         let set = self.inner.set.lock();
         let changes = set.changes();
         if changes == self.inner.written.load(Ordering::Acquire) {
@@ -287,7 +318,7 @@ impl TransactionRelay {
         }
         let saved = set.saved();
         drop(set);
-        file::write(path, &tx_relay::encode_saved(&saved))?;
+        replace(path, &tx_relay::encode_saved(&saved))?;
         self.inner.written.store(changes, Ordering::Release);
         Ok(())
     }
