@@ -208,10 +208,13 @@ fn a_page_of_another_origin_reads_answers_only_if_it_is_listed() {
             found
         };
         let from = format!("Host: localhost\r\nOrigin: {origin}");
-        let asks = "Access-Control-Request-Method: POST";
+        let asks = "Access-Control-Request-Method: POST\r\n\
+                    Access-Control-Request-Headers: content-type, x-own";
         let first = check(format!("OPTIONS / HTTP/1.1\r\n{from}\r\n{asks}"), "");
         let may_post = first.contains("access-control-allow-methods: post, get");
         assert_eq!(may_post, allowed.is_some(), "{flags:?} {first}");
+        let may_send = first.contains("access-control-allow-headers: content-type, x-own");
+        assert_eq!(may_send, allowed.is_some(), "{flags:?} {first}");
         let json = "Content-Type: application/json";
         check(format!("POST / HTTP/1.1\r\n{from}\r\n{json}"), &request(1, "eth_chainId"));
         node.end();

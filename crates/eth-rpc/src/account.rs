@@ -41,13 +41,12 @@ pub(crate) fn balance(service: &Service, mut params: Params<'_>, _: &Context<'_>
 pub(crate) fn nonce(service: &Service, mut params: Params<'_>, _: &Context<'_>) -> Answer {
     let (address, block): (Address, _) = (params.required()?, params.required()?);
     params.end()?;
-    if block == BlockId::Tag(BlockTag::Pending)
-        && let Some(nonce) = service.transactions.next_nonce(&address)
-    {
-        return Ok(quantity(nonce));
-    }
+    let waiting = (block == BlockId::Tag(BlockTag::Pending))
+        .then(|| service.transactions.next_nonce(&address))
+        .flatten();
     let found = account(&service.view(), block, &address)?;
-    Ok(quantity(found.map_or(0, |account| account.nonce)))
+    let nonce = found.map_or(0, |account| account.nonce);
+    Ok(quantity(waiting.map_or(nonce, |waiting| waiting.max(nonce))))
 }
 
 pub(crate) fn code(service: &Service, mut params: Params<'_>, _: &Context<'_>) -> Answer {

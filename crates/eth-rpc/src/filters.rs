@@ -137,18 +137,32 @@ pub(crate) fn poll(service: &Service, mut params: Params<'_>, context: &Context<
         filter.told = view.snapshot.head().into();
         before
     };
-    let (left, came) = changes(&view, filter.told)?;
+    let told = filter.told;
+    let answer = news(&view, filter);
+    if answer.is_err()
+        && let Ok(filter) = service.filters.lock().filter(&id, context.now)
+        && filter.told.hash == view.snapshot.head().hash
+    {
+        // Nothing was told: the next poll is to try again.
+        filter.told = told;
+    }
+    answer
+}
+
+/// What a filter's owner has not heard of.
+fn news(view: &View<'_>, filter: Filter) -> Answer {
+    let (left, came) = changes(view, filter.told)?;
     let Some(criteria) = filter.logs else { return Ok(came.iter().map(bytes).collect()) };
-    let mut found = Vec::new();
+    let mut search = criteria.begin();
     for (hashes, removed) in [(&left, true), (&came, false)] {
         for hash in hashes {
             let number = view.snapshot.block_number(hash)?;
             if number.is_some_and(|number| criteria.reaches(number)) {
-                criteria.search_block(&view, hash, removed, &mut found)?;
+                search.block(view, hash, removed)?;
             }
         }
     }
-    Ok(Value::Array(found))
+    Ok(Value::Array(search.found()))
 }
 
 pub(crate) fn logs(service: &Service, mut params: Params<'_>, context: &Context<'_>) -> Answer {

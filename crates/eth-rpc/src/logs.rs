@@ -4,7 +4,7 @@ use alloy_primitives::{Address, B256, Bloom, BloomInput, Log};
 use serde_json::Value;
 
 use crate::{
-    RpcError, Service,
+    MAX_RESPONSE_BYTES, RpcError, Service,
     block_id::BlockTag,
     chain::View,
     hex,
@@ -17,6 +17,10 @@ use crate::{
 pub(crate) const MAX_LOGS: usize = 10_000;
 /// Blocks that one request may search: about a second of reading headers.
 const MAX_BLOCKS: u64 = 100_000;
+/// Receipts that one request may read: a few seconds.
+const MAX_RECEIPTS: usize = 1_000_000;
+/// Bytes of a log in JSON without its data, about.
+const LOG_BYTES: usize = 700;
 /// Addresses, and alternatives of one topic.
 const MAX_ALTERNATIVES: usize = 1000;
 /// Topics of a log (Yellow Paper, LOG0 to LOG4).
@@ -110,14 +114,25 @@ fn topic(value: &Value) -> Result<Vec<B256>, String> {
     }
 }
 
+/// What a search has found, and what it has cost.
+#[derive(Debug)]
+pub(crate) struct Search<'a> {
+    criteria: &'a Criteria,
+    /// For each thing that is wanted the hashes of its alternatives, of which a bloom is made.
+    hashes: Vec<Vec<B256>>,
+    found: Vec<Value>,
+    bytes: usize,
+    receipts: usize,
+}
+
 impl Criteria {
-    /// Whether a block with this bloom may hold such a log.
-    fn may_be_in(&self, bloom: &Bloom) -> bool {
-        let any = |bytes: &[u8]| bloom.contains_input(BloomInput::Raw(bytes));
-        (self.addresses.is_empty() || self.addresses.iter().any(|item| any(item.as_slice())))
-            && self.topics.iter().all(|alternatives| {
-                alternatives.is_empty() || alternatives.iter().any(|item| any(item.as_slice()))
-            })
+    /// Begins a search.
+    pub(crate) fn begin(&self) -> Search<'_> {
+        let hash = |bytes: &[u8]| B256::from(keccak::keccak256(bytes));
+        let addresses = self.addresses.iter().map(|item| hash(item.as_slice())).collect();
+        let topic = |items: &Vec<B256>| items.iter().map(|item| hash(item.as_slice())).collect();
+        let hashes = std::iter::once(addresses).chain(self.topics.iter().map(topic)).collect();
+        Search { criteria: self, hashes, found: Vec::new(), bytes: 0, receipts: 0 }
     }
 
     fn matches(&self, log: &Log) -> bool {
@@ -146,13 +161,13 @@ impl Criteria {
 
     /// All that match.
     pub(crate) fn search(&self, view: &View<'_>) -> Result<Vec<Value>, RpcError> {
-        let mut found = Vec::new();
+        let mut search = self.begin();
         if let Some(hash) = self.block {
             if view.snapshot.block_number(&hash)?.is_none() {
                 return Err(RpcError::server("unknown block"));
             }
-            self.search_block(view, &hash, false, &mut found)?;
-            return Ok(found);
+            search.block(view, &hash, false)?;
+            return Ok(search.found);
         }
         let head = view.snapshot.head().number;
         let number = |tag: Option<BlockTag>| match tag.unwrap_or(BlockTag::Latest) {
@@ -166,18 +181,32 @@ impl Criteria {
         }
         for number in from..=to {
             let Some(hash) = view.snapshot.canonical_hash(number)? else { break };
-            self.search_block(view, &hash, false, &mut found)?;
+            search.block(view, &hash, false)?;
         }
-        Ok(found)
+        Ok(search.found)
+    }
+}
+
+impl Search<'_> {
+    /// All that was found.
+    pub(crate) fn found(self) -> Vec<Value> {
+        self.found
     }
 
-    /// Adds the matching logs of one block to `found`.
-    pub(crate) fn search_block(
-        &self,
+    /// Whether a block with this bloom may hold such a log.
+    fn may_be_in(&self, bloom: &Bloom) -> bool {
+        self.hashes.iter().all(|alternatives| {
+            let is_in = |hash: &B256| bloom.contains_input(BloomInput::Hash(*hash));
+            alternatives.is_empty() || alternatives.iter().any(is_in)
+        })
+    }
+
+    /// Adds the matching logs of one block.
+    pub(crate) fn block(
+        &mut self,
         view: &View<'_>,
         hash: &B256,
         removed: bool,
-        found: &mut Vec<Value>,
     ) -> Result<(), RpcError> {
         let Some(header) = view.header(hash)? else { return Ok(()) };
         if header.logs_bloom.is_zero() || !self.may_be_in(&header.logs_bloom) {
@@ -185,12 +214,18 @@ impl Criteria {
         }
         let receipts = view.receipts(hash)?;
         let transactions = view.block(hash)?.map(|block| block.transactions).unwrap_or_default();
+        self.receipts = self.receipts.saturating_add(receipts.len());
+        if self.receipts > MAX_RECEIPTS {
+            return Err(RpcError::limit(format!(
+                "query reads more than {MAX_RECEIPTS} receipts: ask for fewer blocks"
+            )));
+        }
         let mut index = 0;
         for (transaction_index, (receipt, transaction)) in
             receipts.iter().zip(&transactions).enumerate()
         {
             for log in receipt.logs() {
-                if self.matches(log) {
+                if self.criteria.matches(log) {
                     let place = LogPlace {
                         block_hash: *hash,
                         block_number: header.number,
@@ -199,12 +234,19 @@ impl Criteria {
                         index,
                         removed,
                     };
-                    found.push(log_to_json(log, &place));
+                    let bytes = log.data.data.len().saturating_mul(2).saturating_add(LOG_BYTES);
+                    self.bytes = self.bytes.saturating_add(bytes);
+                    if self.bytes > MAX_RESPONSE_BYTES {
+                        return Err(RpcError::limit(format!(
+                            "query returned more than {MAX_RESPONSE_BYTES} bytes"
+                        )));
+                    }
+                    self.found.push(log_to_json(log, &place));
                 }
                 index += 1;
             }
         }
-        if found.len() > MAX_LOGS {
+        if self.found.len() > MAX_LOGS {
             return Err(RpcError::limit(format!("query returned more than {MAX_LOGS} results")));
         }
         Ok(())
@@ -255,7 +297,7 @@ mod tests {
         ] {
             let parsed = Criteria::decode(&criteria).unwrap();
             assert_eq!(parsed.matches(&log), expected, "{criteria}");
-            assert!(!expected || parsed.may_be_in(&bloom), "{criteria}");
+            assert!(!expected || parsed.begin().may_be_in(&bloom), "{criteria}");
         }
     }
 

@@ -169,8 +169,54 @@ pub(crate) fn by_block_number(
 pub(crate) fn send_raw(service: &Service, mut params: Params<'_>, _: &Context<'_>) -> Answer {
     let raw: Bytes = params.required()?;
     params.end()?;
+    // What is no transaction is refused below, in the words for that.
+    if let Ok(transaction) = Transaction::decode_2718(&mut raw.as_ref()) {
+        check_fee(&transaction).map_err(RpcError::server)?;
+    }
     let hash = service.transactions.submit(&raw).map_err(RpcError::server)?;
     Ok(bytes(hash))
 }
 
+/// Most that a transaction sent over JSON-RPC may cost besides its value: one ether
+/// (go-ethereum's `RPCTxFeeCap`). It keeps a user from a mistyped price.
+const MAX_FEE: u128 = 1_000_000_000_000_000_000;
+
+/// What go-ethereum checks of a transaction that comes over JSON-RPC and not of any other.
+fn check_fee(transaction: &Transaction) -> Result<(), String> {
+    let fee = transaction.max_fee_per_gas().saturating_mul(transaction.gas_limit().into());
+    if fee > MAX_FEE {
+        let cents = fee.saturating_add(MAX_FEE / 200) / (MAX_FEE / 100);
+        let (whole, rest) = (cents / 100, cents % 100);
+        return Err(format!(
+            "tx fee ({whole}.{rest:02} ether) exceeds the configured cap (1.00 ether)"
+        ));
+    }
+    if transaction.is_legacy() && transaction.chain_id().is_none() {
+        return Err("only replay-protected (EIP-155) transactions allowed over RPC".to_owned());
+    }
+    Ok(())
+}
+
 type Answer = Result<Value, RpcError>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_consensus::{SignableTransaction as _, TxLegacy};
+    use alloy_primitives::Signature;
+
+    fn check(chain_id: Option<u64>, gas_price: u128, expected: Result<(), &str>) {
+        let legacy = TxLegacy { chain_id, gas_price, gas_limit: 50_000, ..TxLegacy::default() };
+        let transaction = legacy.into_signed(Signature::test_signature()).into();
+        assert_eq!(check_fee(&transaction), expected.map_err(ToOwned::to_owned));
+    }
+
+    #[test]
+    fn a_mistyped_price_and_a_transaction_for_every_chain_are_refused() {
+        check(Some(1), 20_000_000_000_000, Ok(()));
+        let more = "tx fee (1.25 ether) exceeds the configured cap (1.00 ether)";
+        check(Some(1), 25_000_000_000_000, Err(more));
+        check(None, 25_000_000_000_000, Err(more));
+        check(None, 1, Err("only replay-protected (EIP-155) transactions allowed over RPC"));
+    }
+}

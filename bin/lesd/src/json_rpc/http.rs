@@ -51,7 +51,7 @@ impl Server {
         let asks_first = request.method() == Method::OPTIONS
             && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
         let mut answer = if asks_first && !self.rules.origins.is_empty() {
-            preflight(allowed.is_some())
+            preflight(allowed.is_some(), request.headers())
         } else {
             self.answer(request).await
         };
@@ -114,18 +114,20 @@ fn refusal(status: StatusCode, reason: &'static str) -> Answer {
     answer
 }
 
-/// What a browser hears that asks before it sends.
-fn preflight(is_allowed: bool) -> Answer {
+/// What a browser hears that asks before it sends. Every header may be sent, as to go-ethereum.
+fn preflight(is_allowed: bool, asked: &HeaderMap) -> Answer {
     let mut answer = Response::new(Full::default());
     *answer.status_mut() = StatusCode::NO_CONTENT;
     if is_allowed {
         let headers = answer.headers_mut();
         for (name, value) in [
             (header::ACCESS_CONTROL_ALLOW_METHODS, "POST, GET"),
-            (header::ACCESS_CONTROL_ALLOW_HEADERS, "Content-Type"),
             (header::ACCESS_CONTROL_MAX_AGE, MAX_AGE),
         ] {
             headers.insert(name, HeaderValue::from_static(value));
+        }
+        if let Some(names) = asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names.clone());
         }
     }
     answer
