@@ -275,3 +275,22 @@ fn a_flipped_bit_of_the_key_value_file_is_found_or_does_no_harm() {
     println!("{refused} refused, {found} found, {harmless} harmless");
     assert!(refused + found > 0, "no flip was noticed");
 }
+
+#[test]
+fn an_interrupted_creation_is_started_again() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(create(directory.path(), false));
+    // The file that says that it is complete is the last one.
+    fs::remove_file(directory.path().join("VERSION")).unwrap();
+    let absent = Store::open(directory.path(), &options(), None).unwrap_err();
+    assert!(matches!(absent, BackendError::NotInitialised(_)), "{absent}");
+    let store = create(directory.path(), false);
+    let blocks = Generator::new(7).chain(3);
+    go_on(&store, &blocks).unwrap();
+    drop(store);
+    let alloc = Generator::new(0).alloc();
+    let again =
+        Store::create(directory.path(), &options(), false, alloc, Generator::genesis_header);
+    assert!(again.unwrap_err().to_string().contains("holds a chain already"));
+    assert_eq!(open(directory.path()).head().number, blocks.last().unwrap().header.number);
+}

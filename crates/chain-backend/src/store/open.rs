@@ -1,6 +1,6 @@
 //! Creating a store and opening one.
 
-use std::{fs, path::Path};
+use std::{fs, io::Write as _, path::Path};
 
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256};
@@ -8,7 +8,7 @@ use consensus::GenesisAccount;
 use parking_lot::{Mutex, RwLock};
 
 use super::{
-    Store, StoreOptions, genesis,
+    Store, StoreOptions, fault, genesis,
     insert::Writer,
     io::{io_error, sync_directory},
     key::put_location,
@@ -38,7 +38,10 @@ impl Store {
         fs::create_dir_all(directory).map_err(|error| io_error("create", directory, error))?;
         let lock = DirectoryLock::take(directory)?;
         check_version(directory)?;
-        if let Some(position) = stored_position(directory)? {
+        // Without a version nobody has ever opened it: its creation was interrupted.
+        if directory.join("VERSION").exists()
+            && let Some(position) = stored_position(directory)?
+        {
             let genesis = position.base.hash;
             let text = format!("{} holds a chain already (base {genesis})", directory.display());
             return Err(BackendError::Corrupt(text));
@@ -48,10 +51,7 @@ impl Store {
         let root = genesis::store_state(&kv, accounts, archive)?;
         let segments = open_segments(directory)?;
         store_genesis_block(&kv, &segments, &header(root), archive)?;
-        let version = directory.join("VERSION");
-        fs::write(&version, format!("{VERSION}\n"))
-            .map_err(|error| io_error("write", &version, error))?;
-        sync_directory(directory)?;
+        write_version(directory)?;
         Self::start(directory, kv, segments, options, lock)
     }
 
@@ -164,6 +164,20 @@ fn check_version(directory: &Path) -> Result<(), BackendError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(io_error("read", &path, error)),
     }
+}
+
+/// Completes the creation; after a crash the file is there as a whole or not at all.
+fn write_version(directory: &Path) -> Result<(), BackendError> {
+    let (new, version) = (directory.join("VERSION.new"), directory.join("VERSION"));
+    let write = || {
+        let mut file = fs::File::create(&new)?;
+        file.write_all(format!("{VERSION}\n").as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&new, &version)
+    };
+    fault::before_write();
+    write().map_err(|error| io_error("write", &version, error))?;
+    sync_directory(directory)
 }
 
 /// The position of a store that may not exist.

@@ -291,6 +291,8 @@ impl SegmentFile {
         if length < FILE_HEADER {
             fault::before_write();
             file.write_all_at(&header, 0).map_err(failed)?;
+            // A file with a name and no header could not be opened any more.
+            file.sync_data().map_err(failed)?;
             sync_directory(path.parent().unwrap_or(&path))?;
             length = FILE_HEADER;
         }
