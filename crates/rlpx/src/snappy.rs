@@ -40,6 +40,14 @@ impl Workspace {
         Self { encoder: snap::raw::Encoder::new(), decoded: Vec::new() }
     }
 
+    /// Gives memory back beyond about so many bytes.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        if self.decoded.capacity() > bytes {
+            self.decoded.truncate(bytes);
+            self.decoded.shrink_to(bytes);
+        }
+    }
+
     /// Decompresses `body` to at most `limit` bytes.
     ///
     /// # Errors

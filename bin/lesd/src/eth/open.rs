@@ -37,8 +37,10 @@ const READ_BYTES: usize = 64 * 1024;
 const FRAMES_AT_ONCE: u32 = 32;
 /// A node that is silent this long is pinged, as by go-ethereum.
 const PING_AFTER: Duration = Duration::from_secs(15);
-/// A node that stays silent after a ping is gone.
-const SILENT_AFTER: Duration = Duration::from_secs(60);
+/// A node that stays silent for so long after a ping is gone.
+const PONG_WITHIN: Duration = Duration::from_secs(45);
+/// Bytes of a buffer that are kept between messages. A message may have 10 MiB.
+const KEPT_BYTES: usize = 64 * 1024;
 /// For the last words.
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -65,7 +67,7 @@ pub(super) struct Open {
     chatter: Chatter,
     /// When the node last sent something, or was answered.
     heard: Instant,
-    pinged: bool,
+    pinged: Option<Instant>,
     /// Whether a pong is owed.
     owes_pong: bool,
     /// When the socket last took something, or had nothing to take.
@@ -120,7 +122,7 @@ impl Open {
             has_offers: true,
             chatter: Chatter::new(now),
             heard: now,
-            pinged: false,
+            pinged: None,
             owes_pong: false,
             sent: now,
         }
@@ -156,10 +158,14 @@ impl Open {
             let wake = self.next(end, serving, &mut relay, &mut answering).await?;
             match wake {
                 Wake::Received(0) => return Err(Ended::Closed.into()),
-                Wake::Received(_) => (self.heard, self.pinged) = (Instant::now(), false),
+                Wake::Received(_) => (self.heard, self.pinged) = (Instant::now(), None),
                 Wake::Sent(count) => {
                     self.out.drain(..count);
                     self.sent = Instant::now();
+                    if self.out.is_empty() {
+                        self.out.shrink_to(KEPT_BYTES);
+                        self.writing.shrink_to(KEPT_BYTES);
+                    }
                 }
                 Wake::Answered(answered) => {
                     answering = None;
@@ -218,10 +224,9 @@ impl Open {
     fn due(&self) -> Instant {
         if !self.out.is_empty() {
             self.sent + UNREAD_AFTER
-        } else if self.pinged {
-            self.heard + SILENT_AFTER
         } else {
-            self.heard + PING_AFTER
+            let pong = self.pinged.map(|pinged| pinged + PONG_WITHIN);
+            pong.unwrap_or(self.heard + PING_AFTER)
         }
     }
 
@@ -232,20 +237,20 @@ impl Open {
         if !self.out.is_empty() {
             return Err(Ended::Unread.into());
         }
-        if self.pinged {
+        if self.pinged.is_some() {
             return Err(Ended::Silent.into());
         }
-        self.pinged = true;
+        self.pinged = Some(Instant::now());
         self.begin_to_send();
         self.session.ping(&mut self.out).map_err(write_failed)
     }
 
     /// Reads all whole frames, and does what they ask for.
     async fn read_frames(&mut self) -> Result<(), NodeEnded> {
-        let mut frames = 0;
+        let (mut used, mut frames) = (0, 0);
         while self.questions.len() < MAX_QUESTIONS {
-            match self.read_frame()? {
-                Frame::Partial => return Ok(()),
+            match self.read_frame(&mut used)? {
+                Frame::Partial => break,
                 Frame::Other => {}
                 Frame::Message(code, payload) => self.on_message(code, payload).await?,
             }
@@ -254,12 +259,20 @@ impl Open {
                 tokio::task::yield_now().await;
             }
         }
+        // Once for all frames: each would move all that is behind it.
+        self.received.drain(..used);
+        if self.received.is_empty() {
+            self.received.shrink_to(KEPT_BYTES);
+            self.reading.shrink_to(KEPT_BYTES);
+        }
         Ok(())
     }
 
-    fn read_frame(&mut self) -> Result<Frame, NodeEnded> {
-        let read = self.session.read(&mut self.received, &mut self.reading)?;
-        let used = read.consumed;
+    /// Reads the frame behind the first `used` bytes received, and adds its length to them.
+    fn read_frame(&mut self, used: &mut usize) -> Result<Frame, NodeEnded> {
+        let rest = self.received.get_mut(*used..).unwrap_or_default();
+        let read = self.session.read(rest, &mut self.reading)?;
+        *used = used.saturating_add(read.consumed);
         let frame = match read.event {
             Event::Need(_) => Frame::Partial,
             Event::Disconnect(reason) => return Err(Ended::ByPeer(reason).into()),
@@ -275,7 +288,6 @@ impl Open {
                 Frame::Other
             }
         };
-        self.received.drain(..used);
         Ok(frame)
     }
 
