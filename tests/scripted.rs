@@ -447,6 +447,21 @@ fn a_deep_pipeline_is_answered_completely() {
 }
 
 #[test]
+fn bodies_from_a_slow_disk_are_all_sent_to_a_client_that_asks_for_many_at_once() {
+    let backend = Arc::new(Panicking(AtomicBool::new(false)));
+    let spec = Arc::clone(&bundled_chain().spec);
+    let server = Server::serving(backend, spec, Limits::default());
+    let mut client = Client::connect(&server.enode, Version::Les4);
+    let head = bundled_chain().store.head().hash;
+    let ask = request(&vec![hash(head.as_slice()); 4]);
+    (0..16).for_each(|_| client.send(4, &ask));
+    for answered in 0..16 {
+        let Received::Message(5, payload) = client.receive() else { panic!("{answered} came") };
+        assert_eq!(items(&payload).len(), 4);
+    }
+}
+
+#[test]
 fn one_node_has_one_connection_and_a_full_server_says_so() {
     let server = Server::start(Limits { peers: 2, ..Limits::default() });
     let key = NodeKey::random(&mut rand::rng());

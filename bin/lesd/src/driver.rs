@@ -245,6 +245,11 @@ impl Driver {
         }
     }
 
+    /// Requests of a client that are admitted and not served yet.
+    pub(crate) fn open_jobs(&self, peer: PeerId) -> usize {
+        usize::try_from(self.inner.lock().engine.open_jobs(peer)).unwrap_or(usize::MAX)
+    }
+
     fn is_warm(&self, kind: RequestKind) -> bool {
         let learned = || self.backend.may_be_warm() && self.warmth.is_warm(kind);
         self.readers.threads() == 0 || learned()

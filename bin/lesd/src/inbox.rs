@@ -14,8 +14,10 @@ use rlpx::Reason;
 /// Replies that may wait for one connection. A full burst of the smallest requests; a reader this
 /// far behind is cut off rather than buffered.
 pub(crate) const MAX_REPLIES: usize = 64;
-/// Bytes that may wait for one connection: two replies of the largest size.
-pub(crate) const MAX_BYTES: usize = 5 * 1024 * 1024;
+/// Replies that may have megabytes and are read ahead of what the connection has sent.
+pub(crate) const LONG_AHEAD: usize = 2;
+/// Bytes that may wait for one connection: one more than these, of the largest message.
+pub(crate) const MAX_BYTES: usize = (LONG_AHEAD + 1) * 10 * 1024 * 1024;
 
 /// One thing to be sent.
 #[derive(Debug, PartialEq, Eq)]
@@ -73,6 +75,11 @@ impl Inbox {
     pub(crate) fn wake(&self) {
         self.news.store(true, Ordering::Release);
         self.task.wake();
+    }
+
+    /// Replies that wait.
+    pub(crate) fn replies(&self) -> usize {
+        self.waiting.lock().replies
     }
 
     /// The next delivery.

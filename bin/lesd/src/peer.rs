@@ -42,7 +42,7 @@ const PING_AFTER: Duration = Duration::from_secs(30);
 /// A peer that stays silent after a ping is gone.
 const SILENT_AFTER: Duration = Duration::from_secs(60);
 
-/// A message that was decoded while the client had too many requests open.
+/// A message that was decoded while the client had too many requests open, or too much to take.
 #[derive(Debug)]
 struct Postponed {
     code: u8,
@@ -65,6 +65,8 @@ pub(crate) struct Peer {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) announcer: Announcer,
     postponed: Option<Box<Postponed>>,
+    /// At most so many requests are read elsewhere, or wait in the inbox with their replies.
+    elsewhere: usize,
     chatter: Chatter,
     /// Whether whole frames may be left in `received`.
     behind: bool,
@@ -121,6 +123,7 @@ impl Peer {
             inbox,
             announcer,
             postponed: None,
+            elsewhere: 0,
             chatter: Chatter::new(now),
             behind: false,
             heard: now,
@@ -245,6 +248,11 @@ impl Peer {
         }
         if !self.outbox.is_empty() {
             return Err(Ended::Unread);
+        }
+        if self.postponed.is_some() || self.behind {
+            // It is we who do not listen.
+            self.lives();
+            return Ok(());
         }
         if self.pinged {
             return Err(Ended::Silent);

@@ -34,6 +34,8 @@ use crate::{
     metrics::{self, MAX_HEAD_AGE, Observed},
 };
 
+/// Threads that block when everything has ended are not waited for any longer.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 /// A test of clients sets this to 1: one bit of every state proof is then wrong.
 const CORRUPT_PROOFS: &str = "LESD_TEST_FLIP_PROOF_BYTE";
 
@@ -65,11 +67,12 @@ pub(super) fn run(args: NodeArgs) -> Result<(), Failure> {
         None if temporary.is_some() => Opened::Bundled(bundled_chain(&directory, &config)?),
         None => Opened::Own(own_chain(&directory, &config)?),
     };
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_name("lesd")
-        .build()?
-        .block_on(serve(&config, &directory, &opened))
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("lesd").build()?;
+    let served = runtime.block_on(serve(&config, &directory, &opened));
+    // A look-up of a name cannot be broken off.
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
+    served
 }
 
 /// The chain that is served.

@@ -1,7 +1,7 @@
 //! From bytes to requests, and to those answers that are read at once.
 
 use les_engine::Fault;
-use les_wire::{MessageKind, Request};
+use les_wire::{MessageKind, Request, RequestKind};
 use rlpx::{Event, Workspace};
 use tokio::time::Instant;
 
@@ -9,6 +9,7 @@ use super::{Buffers, FRAMES_AT_ONCE, Peer, Postponed, SEND_AHEAD, writing::write
 use crate::{
     driver::{Driver, Outcome, Reply},
     ended::Ended,
+    inbox::LONG_AHEAD,
     scratch::{self, Scratch},
 };
 
@@ -116,6 +117,10 @@ impl Peer {
                 return Err(error.into());
             }
         };
+        if self.is_ahead(driver, request.kind()) {
+            self.postpone(code, payload);
+            return Ok(());
+        }
         match driver.ask(self.id, self.version, code, payload, &request) {
             Outcome::ReadHere(running) => {
                 buffers.items.clear();
@@ -130,12 +135,30 @@ impl Peer {
                     Reply::Failed => Err(Ended::Store),
                 }
             }
-            Outcome::Elsewhere => Ok(()),
+            Outcome::Elsewhere => {
+                self.elsewhere = self.elsewhere.saturating_add(1);
+                Ok(())
+            }
             Outcome::Wait => {
-                self.postponed = Some(Box::new(Postponed { code, payload: payload.to_vec() }));
+                self.postpone(code, payload);
                 Ok(())
             }
         }
+    }
+
+    fn postpone(&mut self, code: u8, payload: &[u8]) {
+        self.postponed = Some(Box::new(Postponed { code, payload: payload.to_vec() }));
+    }
+
+    /// Whether readers would be too far ahead of this connection with one more reply of this kind.
+    fn is_ahead(&mut self, driver: &Driver, kind: RequestKind) -> bool {
+        let may_be_long =
+            matches!(kind, RequestKind::Bodies | RequestKind::Receipts | RequestKind::Code);
+        if !may_be_long || self.elsewhere < LONG_AHEAD {
+            return false;
+        }
+        self.elsewhere = driver.open_jobs(self.id).saturating_add(self.inbox.replies());
+        self.elsewhere >= LONG_AHEAD
     }
 
     pub(super) fn retry_postponed(
