@@ -102,6 +102,32 @@ fn side_chains_keep_their_states_and_can_become_canonical() {
 }
 
 #[test]
+fn an_archive_forgets_the_states_of_side_blocks_that_nobody_returns_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut generator = Generator::new(5);
+    let trunk = generator.chain(1024 + 3 * (KEPT_STATES + MERGE_BATCH));
+    let store = create(directory.path(), true);
+    let mut side = Vec::new();
+    for block in &trunk[1..] {
+        add(&store, block);
+        if [5, trunk.len() - 200].contains(&usize::try_from(block.header.number).unwrap()) {
+            let parent = &trunk[usize::try_from(block.header.number).unwrap() - 1];
+            let beside = generator.child(parent);
+            store.insert(execute(&store, &beside)).unwrap();
+            side.push(beside);
+        }
+    }
+    let snapshot = store.snapshot();
+    let [old, recent] = &side[..] else { panic!("two side blocks") };
+    assert!(snapshot.state(&old.hash).unwrap().is_none());
+    assert_eq!(snapshot.block_number(&old.hash).unwrap(), Some(5), "the block itself stays");
+    assert_same_state(&*snapshot, recent);
+    trunk.iter().step_by(101).for_each(|block| assert_same_state(&*snapshot, block));
+    drop(snapshot);
+    assert_eq!(store.verify(&mut |_| ()).unwrap().faults, [""; 0]);
+}
+
+#[test]
 fn an_archive_proves_every_state_and_reorganises_below_its_base() {
     let directory = tempfile::tempdir().unwrap();
     let mut generator = Generator::new(4);

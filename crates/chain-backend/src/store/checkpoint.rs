@@ -18,10 +18,12 @@ use super::{
 };
 use crate::BackendError;
 
-/// Side-chain layers that an archive keeps, however old their blocks are, and blocks that a
-/// reorganisation below the base turns back into layers. At 125 KB for a busy block this is
-/// 256 MB.
+/// Side-chain layers that an archive keeps below its base, and blocks that a reorganisation below
+/// the base turns back into layers. At 125 KB for a busy block this is 256 MB.
 const ARCHIVE_SIDE_LAYERS: usize = 2048;
+/// How far below the base such a layer may be. What came after it, also into the canonical chain,
+/// is kept in memory with it, and read again at a start: at most 128 MB.
+const ARCHIVE_SIDE_DEPTH: u64 = 1024;
 
 impl Writer {
     /// Makes canonical block `target`, above the base and below the head, the base.
@@ -147,7 +149,8 @@ impl Writer {
                 let is_canonical = self.view.canonical_hash(number)?.as_ref() == Some(hash);
                 let stands = kept.contains(parent)
                     || self.view.canonical_hash(number - 1)?.as_ref() == Some(parent);
-                let side = stands && !is_canonical && side_budget > 0;
+                let is_near = number.saturating_add(ARCHIVE_SIDE_DEPTH) >= base.number;
+                let side = stands && !is_canonical && is_near && side_budget > 0;
                 side_budget -= usize::from(side);
                 side
             };
