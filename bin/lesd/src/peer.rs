@@ -24,7 +24,7 @@ use tokio::{
 use crate::{
     announce::{Announcement, Announcer},
     chatter::Chatter,
-    ended::Ended,
+    ended::{Begun, Ended},
     inbox::Inbox,
     node::Shared,
     outbox::Outbox,
@@ -68,6 +68,7 @@ pub(crate) struct Peer {
     /// At most so many requests are read elsewhere, or wait in the inbox with their replies.
     elsewhere: usize,
     chatter: Chatter,
+    begun: Begun,
     /// Whether whole frames may be left in `received`.
     behind: bool,
     /// When the peer last sent or took something.
@@ -125,6 +126,7 @@ impl Peer {
             postponed: None,
             elsewhere: 0,
             chatter: Chatter::new(now),
+            begun: Begun::default(),
             behind: false,
             heard: now,
             pinged: false,
@@ -167,6 +169,7 @@ impl Peer {
                 Wake::Turn => self.on_received(driver)?,
                 Wake::Received(0) => return Err(Ended::Closed),
                 Wake::Received(count) => {
+                    self.begun.received(Instant::now())?;
                     self.lives();
                     self.on_readable(driver, count)?;
                 }

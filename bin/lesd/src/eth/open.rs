@@ -22,7 +22,12 @@ use super::{
     offers::Offers,
     question::Question,
 };
-use crate::{chatter::Chatter, ended::Ended, node::Shared, outbox::UNREAD_AFTER};
+use crate::{
+    chatter::Chatter,
+    ended::{Begun, Ended},
+    node::Shared,
+    outbox::UNREAD_AFTER,
+};
 
 /// Requests of a node that wait for their answers; nothing more is read from it meanwhile. An
 /// honest one has a few under way.
@@ -65,6 +70,7 @@ pub(super) struct Open {
     /// Whether the relay may have something to tell.
     has_offers: bool,
     chatter: Chatter,
+    begun: Begun,
     /// When the node last sent something, or was answered.
     heard: Instant,
     pinged: Option<Instant>,
@@ -121,6 +127,7 @@ impl Open {
             offers: Offers::default(),
             has_offers: true,
             chatter: Chatter::new(now),
+            begun: Begun::default(),
             heard: now,
             pinged: None,
             owes_pong: false,
@@ -158,7 +165,10 @@ impl Open {
             let wake = self.next(end, serving, &mut relay, &mut answering).await?;
             match wake {
                 Wake::Received(0) => return Err(Ended::Closed.into()),
-                Wake::Received(_) => (self.heard, self.pinged) = (Instant::now(), None),
+                Wake::Received(_) => {
+                    self.begun.received(Instant::now())?;
+                    (self.heard, self.pinged) = (Instant::now(), None);
+                }
                 Wake::Sent(count) => {
                     self.out.drain(..count);
                     self.sent = Instant::now();
@@ -261,6 +271,8 @@ impl Open {
         }
         // Once for all frames: each would move all that is behind it.
         self.received.drain(..used);
+        let is_left = self.questions.len() < MAX_QUESTIONS && !self.received.is_empty();
+        self.begun.read(used, is_left, Instant::now());
         if self.received.is_empty() {
             self.received.shrink_to(KEPT_BYTES);
             self.reading.shrink_to(KEPT_BYTES);

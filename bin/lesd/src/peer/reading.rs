@@ -22,6 +22,7 @@ impl Peer {
             let result = if self.received.is_empty() {
                 self.on_bytes(driver, fresh, requests, &mut buffers).map(|used| {
                     self.received.extend_from_slice(fresh.get(used..).unwrap_or_default());
+                    self.note_partial(used);
                 })
             } else {
                 self.received.extend_from_slice(fresh);
@@ -54,7 +55,14 @@ impl Peer {
         // An idle connection keeps no buffer, only the partial frame.
         bytes.shrink_to(bytes.len());
         self.received = bytes;
+        self.note_partial(used);
         Ok(())
+    }
+
+    /// Notes whether a message is begun, unless it is we who do not go on reading.
+    fn note_partial(&mut self, used: usize) {
+        let reads = self.postponed.is_none() && !self.behind && self.outbox.is_empty();
+        self.begun.read(used, reads && !self.received.is_empty(), Instant::now());
     }
 
     /// Reads frames until they are used up or enough is to be sent; returns the bytes used.

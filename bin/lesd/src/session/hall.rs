@@ -66,9 +66,11 @@ impl Refused {
                 Ended::Io(_) | Ended::Closed | Ended::ByPeer(_) => HandshakeFailure::Left,
                 Ended::Silent | Ended::Unread => HandshakeFailure::Timeout,
                 Ended::Shutdown | Ended::Store => HandshakeFailure::Ours,
-                Ended::Fault(_) | Ended::Chatter | Ended::Undecodable(_) | Ended::Decided(_) => {
-                    HandshakeFailure::Breach
-                }
+                Ended::Fault(_)
+                | Ended::Chatter
+                | Ended::Dribble
+                | Ended::Undecodable(_)
+                | Ended::Decided(_) => HandshakeFailure::Breach,
             },
         }
     }
