@@ -183,6 +183,7 @@ impl Server {
                 full_nodes: limits.full_nodes,
                 max_peers: limits.peers,
                 max_prefix_peers: limits.peers,
+                external_ip: None,
                 readers: 4,
                 corrupt_proofs,
             })

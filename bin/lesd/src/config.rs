@@ -62,6 +62,8 @@ pub struct Config {
     pub discovery_port: Option<u16>,
     /// Whether discovery packets are answered.
     pub discovery: bool,
+    /// Address under which others reach this node; `None` is the address listened on.
+    pub external_ip: Option<IpAddr>,
     /// Network id; `None` is the chain id.
     pub network_id: Option<u64>,
     /// Node key.
@@ -91,7 +93,7 @@ pub struct Config {
 }
 
 /// A setting that cannot be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// No light client could connect.
     #[error("light.maxpeers must be from 1 to {MAX_LIGHT_PEERS}")]
@@ -99,6 +101,9 @@ pub enum ConfigError {
     /// No light client could connect.
     #[error("light.maxprefixpeers must be at least 1")]
     MaxPrefixPeers,
+    /// No address that others could use.
+    #[error("nat {0:?}: it must be none, or extip: and an address, as extip:203.0.113.7")]
+    Nat(String),
     /// More threads than any disk serves at once.
     #[error("readers must be at most {MAX_READERS}")]
     Readers,
@@ -214,6 +219,7 @@ impl TryFrom<Settings> for Config {
             listen: SocketAddr::new(address, raw.port.unwrap_or(DEFAULT_PORT)),
             discovery_port: raw.discovery_port,
             discovery: !raw.nodiscover.unwrap_or(false),
+            external_ip: raw.nat.as_deref().map_or(Ok(None), external_ip)?,
             network_id: raw.networkid,
             key,
             fake_pow: raw.fakepow.unwrap_or(false),
@@ -231,9 +237,34 @@ impl TryFrom<Settings> for Config {
     }
 }
 
+/// The address in `extip:IP`, which go-ethereum takes, too.
+fn external_ip(nat: &str) -> Result<Option<IpAddr>, ConfigError> {
+    if nat == "none" {
+        return Ok(None);
+    }
+    let ip: Option<IpAddr> = nat.strip_prefix("extip:").and_then(|ip| ip.parse().ok());
+    let ip = ip.filter(|ip| !ip.is_unspecified());
+    ip.map(Some).ok_or_else(|| ConfigError::Nat(nat.to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_address_for_others_is_one_that_they_can_use() {
+        let external = |nat: &str| {
+            let raw = Settings { nat: Some(nat.to_owned()), ..Settings::default() };
+            Config::try_from(raw).map(|config| config.external_ip)
+        };
+        assert_eq!(external("none"), Ok(None));
+        let ip = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
+        assert_eq!(external("extip:203.0.113.7"), Ok(Some(ip)));
+        assert_eq!(external("extip:2001:db8::7"), Ok(Some("2001:db8::7".parse().unwrap())));
+        for wrong in ["", "any", "extip", "extip:", "extip:name", "extip:0.0.0.0", "203.0.113.7"] {
+            assert_eq!(external(wrong), Err(ConfigError::Nat(wrong.to_owned())));
+        }
+    }
 
     #[track_caller]
     fn check(raw: Settings, expected: Result<u16, ConfigError>) {

@@ -87,6 +87,8 @@ pub struct Parts<B> {
     pub key: NodeKey,
     /// Where light clients connect.
     pub listener: TcpListener,
+    /// Address under which others reach it; `None` is the listener's.
+    pub external_ip: Option<IpAddr>,
     /// Where discovery is answered.
     pub discovery: Option<UdpSocket>,
     /// Full nodes.
@@ -156,7 +158,10 @@ impl Node {
         );
         let offer =
             status::Offer { network_id: parts.network_id, genesis_hash, archive: parts.archive };
-        let listen = reachable(parts.listener.local_addr()?);
+        let mut listen = reachable(parts.listener.local_addr()?);
+        if let Some(ip) = parts.external_ip {
+            listen.set_ip(ip);
+        }
         let udp = parts.discovery.as_ref().map(UdpSocket::local_addr).transpose()?;
         let announced = discovery::Announced {
             tcp: listen,

@@ -57,6 +57,11 @@ pub struct Settings {
     #[serde(rename = "discovery.port")]
     pub discovery_port: Option<u16>,
 
+    /// Address under which others reach this node, as extip:IP, for its enode and node record
+    /// [default: the address listened on, or 127.0.0.1]
+    #[arg(long, value_name = "extip:IP", env = "LESD_NAT")]
+    pub nat: Option<String>,
+
     /// Network id [default: the chain id]
     #[arg(long, value_name = "ID", env = "LESD_NETWORKID")]
     pub networkid: Option<u64>,
@@ -248,6 +253,7 @@ impl Settings {
             addr: self.addr.or(other.addr),
             port: self.port.or(other.port),
             discovery_port: self.discovery_port.or(other.discovery_port),
+            nat: self.nat.or(other.nat),
             networkid: self.networkid.or(other.networkid),
             nodiscover: self.nodiscover.or(other.nodiscover),
             nodekey: self.nodekey.or(other.nodekey),

@@ -41,12 +41,18 @@ pub(super) fn text(node: &Node, network_id: u64, served: Served<'_>, directory: 
 }
 
 fn connect(chain: &str, genesis: &str, network_id: u64, enode: &str) -> String {
+    let elsewhere = if enode.contains("@127.0.0.1:") {
+        "From another machine, put this one's address in place of 127.0.0.1; with \
+         `--nat extip:ADDRESS` it is there from the start.\n\n"
+    } else {
+        ""
+    };
     format!(
         "{chain}\nTo connect with go-ethereum 1.10 or 1.12:\n\n  \
          geth --datadir light init {genesis}\n  \
          geth --datadir light --syncmode light --networkid {network_id} --nodiscover --port 0 &\n  \
          geth attach --exec 'admin.addPeer(\"{enode}\")' light/geth.ipc\n\n\
-         Or ask it directly:\n\n  lesctl probe '{enode}'\n"
+         {elsewhere}Or ask it directly:\n\n  lesctl probe '{enode}'\n"
     )
 }
 

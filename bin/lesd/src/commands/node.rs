@@ -180,6 +180,7 @@ async fn serve(config: &Config, directory: &Path, opened: &Opened) -> Result<(),
         full_nodes: FullNodes { max_peers: config.eth_max_peers, static_peers },
         max_peers: config.max_peers,
         max_prefix_peers: config.max_prefix_peers,
+        external_ip: config.external_ip,
         readers: config.readers,
         corrupt_proofs,
     })?;
