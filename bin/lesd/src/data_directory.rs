@@ -137,7 +137,11 @@ pub fn init_from(
         || replace(&rules_file, &without_accounts(text)).map_err(io_error("write", &rules_file));
     match Store::open(&store_directory, &options, Some(header.hash_slow())) {
         Ok(store) => {
-            write_rules()?;
+            let stored = fs::read(&rules_file).ok();
+            if stored.is_none_or(|text| Genesis::parse(&text).is_err()) {
+                // Lost with the power; what is there stays as it is.
+                write_rules()?;
+            }
             let chain = Chain { store: Arc::new(store), spec: Arc::new(spec) };
             return Ok((chain, Initialised::Already));
         }
@@ -264,6 +268,28 @@ mod tests {
         let stripped: serde_json::Value = serde_json::from_slice(&without_accounts(text)).unwrap();
         let expected = serde_json::json!({"config": {"chainId": 1}, "alloc": {}, "nonce": "0x0"});
         assert_eq!(stripped, expected);
+    }
+
+    #[test]
+    fn rules_that_were_lost_are_written_again_and_others_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let rules = directory.path().join("genesis.json");
+        let named = Path::new("of a test");
+        let make = |genesis: &str| {
+            init_from(directory.path(), genesis.as_bytes(), named, false, 64 << 20).unwrap().1
+        };
+        let genesis = crate::bundled::GENESIS;
+        assert_eq!(make(genesis), Initialised::New);
+        let written = fs::read(&rules).unwrap();
+        fs::write(&rules, "").unwrap();
+        assert!(open(directory.path(), 64 << 20).is_err());
+        assert_eq!(make(genesis), Initialised::Already);
+        assert_eq!(fs::read(&rules).unwrap(), written);
+        let mut other: serde_json::Value = serde_json::from_str(genesis).unwrap();
+        other["config"]["terminalTotalDifficulty"] = 1_000_000.into();
+        assert_eq!(make(&other.to_string()), Initialised::Already, "its genesis block is the same");
+        assert_eq!(fs::read(&rules).unwrap(), written);
+        open(directory.path(), 64 << 20).unwrap();
     }
 
     #[test]
